@@ -1,0 +1,1 @@
+//! One file a plumbing program: its arguments and its body.

@@ -1,0 +1,67 @@
+//! `comfrey NAME`: porcelain, plumbing, or a program `comfrey-NAME` on PATH.
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+
+use crate::ui::failure::closest;
+use crate::ui::{Exit, Failure, Globals, Session, program};
+
+/// Keeps a ComfyUI installation reproducible: workflows, custom nodes and models.
+#[derive(Parser)]
+#[command(name = "comfrey", version, arg_required_else_help = true)]
+struct Comfrey {
+    #[command(subcommand)]
+    verb: Verb,
+    #[command(flatten)]
+    globals: Globals,
+}
+
+// One line a command; each body is in the file of its name.
+#[derive(clap::Subcommand)]
+enum Verb {
+    #[command(external_subcommand)]
+    External(Vec<OsString>),
+}
+
+impl Verb {
+    fn run(self, session: &mut Session<'_>) -> Result<Exit, Failure> {
+        match self {
+            Verb::External(words) => external(words, session),
+        }
+    }
+}
+
+/// The `main` of `comfrey`.
+pub fn main() -> ExitCode {
+    match Comfrey::try_parse() {
+        Ok(Comfrey { verb, globals }) => program::run(globals, |session| verb.run(session)),
+        Err(error) => program::usage(&error),
+    }
+}
+
+/// Hands over to `comfrey-NAME` on PATH, and takes its exit code.
+fn external(words: Vec<OsString>, session: &mut Session<'_>) -> Result<Exit, Failure> {
+    let mut words = words.into_iter();
+    let name = words.next().unwrap_or_default();
+    let program = format!("comfrey-{}", name.to_string_lossy());
+    session.out.flush()?;
+    match std::process::Command::new(&program).args(words).status() {
+        // The program has said why itself.
+        Ok(status) => std::process::exit(status.code().unwrap_or(Exit::Outside as i32)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(unknown(&name.to_string_lossy())),
+        Err(error) => Err(Failure::new(Exit::Outside, format!("{program}: {error}"))),
+    }
+}
+
+fn unknown(name: &str) -> Failure {
+    let cli = Comfrey::command();
+    let meant = closest(name, cli.get_subcommands().map(|c| c.get_name()));
+    let failure =
+        Failure::new(Exit::Usage, format!("`{name}` is not a command, and there is no comfrey-{name} on the PATH"));
+    match meant {
+        Some(meant) => failure.hint(format!("did you mean `comfrey {meant}`?")),
+        None => failure.hint("`comfrey --help` lists the commands"),
+    }
+}

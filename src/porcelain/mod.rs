@@ -1,0 +1,3 @@
+//! One file a command of `comfrey`, and [`dispatch`], which finds the command by its name.
+
+pub mod dispatch;

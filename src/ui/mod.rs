@@ -1,0 +1,17 @@
+//! The terminal: the one place that prints, asks and sets exit codes. Used by plumbing and porcelain only.
+//!
+//! - [`globals`]: the options that every command takes
+//! - [`session`]: what a command body works with: output, input, observer, clock, author
+//! - [`failure`]: errors as a person reads them, with their exit codes
+//! - [`progress`]: bars and plain lines
+//! - [`program`]: from `main` to a command body and back to an exit code
+
+pub mod failure;
+pub mod globals;
+pub mod program;
+pub mod progress;
+pub mod session;
+
+pub use failure::{Exit, Failure};
+pub use globals::Globals;
+pub use session::Session;

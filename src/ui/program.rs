@@ -1,0 +1,76 @@
+//! From `main` to a command body and back to an exit code: the same for every program.
+
+use std::io::{self, BufWriter, IsTerminal, Write};
+use std::process::ExitCode;
+
+use clap::{CommandFactory, FromArgMatches};
+
+use super::progress::{self, Progress, Style};
+use super::{Exit, Failure, Globals, Session};
+
+/// A command: its arguments and what it does with them.
+pub trait Command: clap::Args {
+    fn run(self, session: &mut Session<'_>) -> Result<Exit, Failure>;
+}
+
+/// The arguments of a program that is one command.
+#[derive(clap::Parser)]
+#[command(version, disable_help_subcommand = true)]
+struct Single<C: Command> {
+    #[command(flatten)]
+    command: C,
+    #[command(flatten)]
+    globals: Globals,
+}
+
+/// The `main` of a plumbing program: `name` is the binary's, `about` its one line.
+pub fn main_of<C: Command>(name: &'static str, about: &'static str) -> ExitCode {
+    let parser = <Single<C> as CommandFactory>::command().name(name).about(about);
+    let parsed = parser.try_get_matches().and_then(|matches| Single::<C>::from_arg_matches(&matches));
+    match parsed {
+        Ok(Single { command, globals }) => run(globals, |session| command.run(session)),
+        Err(error) => usage(&error),
+    }
+}
+
+/// Prints what clap has to say (help on stdout, errors on stderr).
+pub fn usage(error: &clap::Error) -> ExitCode {
+    // Nothing is left to do for a terminal that cannot be written to.
+    drop(error.print());
+    ExitCode::from(if error.use_stderr() { Exit::Usage as u8 } else { Exit::Done as u8 })
+}
+
+/// Runs a command body on the real terminal.
+pub fn run(globals: Globals, body: impl FnOnce(&mut Session<'_>) -> Result<Exit, Failure>) -> ExitCode {
+    progress::catch_interrupts();
+    let observer = Progress::new(Style::choose(globals.quiet, globals.verbose));
+    let mut out = BufWriter::with_capacity(1 << 16, io::stdout());
+    let mut err = io::stderr();
+    let mut input = io::stdin().lock();
+    let can_ask = !globals.no_input && io::stdin().is_terminal() && io::stderr().is_terminal();
+    let command_line = std::env::args().skip(1).collect::<Vec<_>>().join(" ");
+    let mut session = Session {
+        globals,
+        out: &mut out,
+        err: &mut err,
+        input: &mut input,
+        observer: &observer,
+        can_ask,
+        command_line,
+    };
+    let result = body(&mut session);
+    drop(session);
+    let result = match (result, out.flush()) {
+        (Ok(_), Err(error)) => Err(Failure::from(error)),
+        (result, _) => result,
+    };
+    match result {
+        Ok(exit) => ExitCode::from(exit as u8),
+        Err(failure) => {
+            if !failure.message.is_empty() {
+                eprintln!("{failure}");
+            }
+            ExitCode::from(failure.exit as u8)
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! The integration tests: one crate, a module an area, running the real programs.
+
+mod cli;
+mod support;
