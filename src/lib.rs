@@ -17,6 +17,7 @@
 //! platform  observer     what differs between systems; how progress is told
 //! ```
 
+pub mod environment;
 pub mod object;
 pub mod observer;
 pub mod platform;
