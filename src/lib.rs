@@ -18,6 +18,7 @@
 //! ```
 
 pub mod environment;
+pub mod bundle;
 pub mod object;
 pub mod observer;
 pub mod platform;

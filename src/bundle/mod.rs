@@ -1,0 +1,7 @@
+//! Objects and environments as one file that can be carried away and brought back.
+//!
+//! - [`guard`]: what an archive may hold
+//! - [`archive`]: reading `.tar`, `.tar.gz` and `.tar.zst` entry by entry under the guard
+
+pub mod archive;
+pub mod guard;
