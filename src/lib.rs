@@ -17,11 +17,13 @@
 //! platform  observer     what differs between systems; how progress is told
 //! ```
 
-pub mod environment;
 pub mod bundle;
+pub mod catalog;
+pub mod environment;
 pub mod object;
 pub mod observer;
 pub mod platform;
 pub mod plumbing;
 pub mod porcelain;
 pub mod ui;
+pub mod workflow;

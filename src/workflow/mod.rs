@@ -1,0 +1,22 @@
+//! ComfyUI's workflow formats: what a file says, as values with their places, and how one value is changed.
+//!
+//! Nothing here knows which nodes load models (see [`crate::catalog`]) or what is on disk.
+//!
+//! - [`document`]: JSON with places: every value knows its bytes
+//! - [`format`]: which format is this, by content; reads any of them
+//! - [`editor`]: what ComfyUI's editor saves: nodes, links, widget values by position
+//! - [`api`]: what runs ("prompt"): nodes with inputs by name, bare or wrapped
+//! - [`graph`]: a workflow as a value, the same for every format
+//! - [`rewrite`]: changes string values and leaves every other byte as it is
+
+pub mod api;
+pub mod document;
+pub mod editor;
+pub mod format;
+pub mod graph;
+pub mod rewrite;
+
+pub use document::{Document, JsonError, Value, ValueId};
+pub use format::{NotAWorkflow, ReadError, read};
+pub use graph::{Declared, Format, Input, Mode, Node, Package, Widgets, Workflow};
+pub use rewrite::{RewriteError, rewrite};

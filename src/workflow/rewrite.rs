@@ -1,0 +1,141 @@
+//! Changes string values in a document and leaves every other byte as it is.
+
+use std::ops::Range;
+
+/// Why a document was not rewritten.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RewriteError {
+    #[error("bytes {}..{} are no string value", .0.start, .0.end)]
+    NotAString(Range<usize>),
+    #[error("bytes {}..{} are changed twice", .0.start, .0.end)]
+    Twice(Range<usize>),
+}
+
+/// `bytes` with the strings at these places (quotes included, as [`Value::place`](super::document::Value::place) gives them)
+/// saying something else. The new text is escaped in the way of the file: outside ASCII as `\u` escapes where the
+/// file does so (Python's habit), else as it is (JavaScript's).
+///
+/// # Errors
+/// A place that is no string, or one that is given twice.
+pub fn rewrite(bytes: &[u8], changes: &[(Range<usize>, String)]) -> Result<Vec<u8>, RewriteError> {
+    let mut changes: Vec<_> = changes.iter().collect();
+    changes.sort_by_key(|(place, _)| place.start);
+    let style = Style::of(bytes);
+    let mut out = Vec::with_capacity(bytes.len() + 64 * changes.len());
+    let mut done = 0;
+    for (place, new) in changes {
+        if place.start < done {
+            return Err(RewriteError::Twice(place.clone()));
+        }
+        let quoted = |raw: &[u8]| raw.len() >= 2 && raw.starts_with(b"\"") && raw.ends_with(b"\"");
+        if !bytes.get(place.clone()).is_some_and(quoted) {
+            return Err(RewriteError::NotAString(place.clone()));
+        }
+        out.extend_from_slice(&bytes[done..place.start]);
+        style.write(new, &mut out);
+        done = place.end;
+    }
+    out.extend_from_slice(&bytes[done..]);
+    Ok(out)
+}
+
+/// How a file writes what may be written in several ways.
+struct Style {
+    /// Characters outside ASCII as `\u` escapes.
+    ascii: bool,
+    /// `/` as `\/`.
+    slash: bool,
+}
+
+impl Style {
+    fn of(bytes: &[u8]) -> Style {
+        let (mut ascii, mut slash) = (false, false);
+        // A backslash that is itself escaped begins nothing, so each escape is stepped over whole.
+        let mut at = 0;
+        while let Some(found) = bytes[at..].iter().position(|byte| *byte == b'\\') {
+            at += found;
+            match bytes.get(at + 1) {
+                Some(b'/') => slash = true,
+                // Control characters are written like this in every style.
+                Some(b'u') => ascii |= bytes.get(at + 2..at + 6).is_some_and(|digits| digits >= b"0080".as_slice()),
+                _ => {}
+            }
+            at = (at + 2).min(bytes.len());
+        }
+        Style { ascii: ascii && bytes.is_ascii(), slash }
+    }
+
+    fn write(&self, text: &str, out: &mut Vec<u8>) {
+        out.push(b'"');
+        for character in text.chars() {
+            match character {
+                '"' => out.extend_from_slice(b"\\\""),
+                '\\' => out.extend_from_slice(b"\\\\"),
+                '\n' => out.extend_from_slice(b"\\n"),
+                '\r' => out.extend_from_slice(b"\\r"),
+                '\t' => out.extend_from_slice(b"\\t"),
+                '\u{8}' => out.extend_from_slice(b"\\b"),
+                '\u{c}' => out.extend_from_slice(b"\\f"),
+                '/' if self.slash => out.extend_from_slice(b"\\/"),
+                plain if plain >= ' ' && (plain.is_ascii() || !self.ascii) => {
+                    out.extend_from_slice(plain.encode_utf8(&mut [0; 4]).as_bytes());
+                }
+                other => {
+                    for unit in other.encode_utf16(&mut [0; 2]) {
+                        out.extend_from_slice(format!("\\u{unit:04x}").as_bytes());
+                    }
+                }
+            }
+        }
+        out.push(b'"');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::document::Document;
+    use super::*;
+    use proptest::prelude::*;
+
+    fn with_first(text: &str, new: &str) -> String {
+        let document = Document::read(text.as_bytes()).unwrap();
+        let place = document.root().items().next().unwrap().place();
+        String::from_utf8(rewrite(text.as_bytes(), &[(place, new.to_owned())]).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn new_text_is_escaped_in_the_way_of_the_file() {
+        assert_eq!(with_first(r#"[ "a" , "ö"]"#, "b\\ä\n"), r#"[ "b\\ä\n" , "ö"]"#);
+        assert_eq!(with_first(r#"["a", "\u00f6"]"#, "ä\u{1f600}"), r#"["\u00e4\ud83d\ude00", "\u00f6"]"#);
+        assert_eq!(with_first(r#"["a", "\\u00f6"]"#, "ä"), r#"["ä", "\\u00f6"]"#);
+        assert_eq!(with_first(r#"["a\/b", 1.0]"#, "c/d"), r#"["c\/d", 1.0]"#);
+    }
+
+    #[test]
+    fn a_place_that_is_no_string_or_is_given_twice_is_refused() {
+        let bytes = b"[\"a\", 1]";
+        assert!(rewrite(bytes, &[(6..7, "x".into())]).is_err());
+        assert!(rewrite(bytes, &[(1..4, "x".into()), (1..4, "y".into())]).is_err());
+        assert!(rewrite(bytes, &[(5..99, "x".into())]).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn one_string_changes_and_nothing_else(texts in prop::collection::vec(".{0,8}", 1..6), chosen in any::<prop::sample::Index>(), new in ".{0,12}") {
+            let chosen = chosen.index(texts.len());
+            let bytes = serde_json::to_vec_pretty(&texts).unwrap();
+            let document = Document::read(&bytes).unwrap();
+            let place = document.root().items().nth(chosen).unwrap().place();
+            let after = rewrite(&bytes, &[(place.clone(), new.clone())]).unwrap();
+            let mut expected = texts.clone();
+            expected[chosen] = new;
+            prop_assert_eq!(serde_json::from_slice::<Vec<String>>(&after).unwrap(), expected);
+            prop_assert_eq!(&after[..place.start], &bytes[..place.start]);
+            prop_assert!(after.ends_with(&bytes[place.end..]));
+            // Written back, the first bytes are there again.
+            let document = Document::read(&after).unwrap();
+            let place = document.root().items().nth(chosen).unwrap().place();
+            prop_assert_eq!(rewrite(&after, &[(place, texts[chosen].clone())]).unwrap(), bytes);
+        }
+    }
+}
