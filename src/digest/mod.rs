@@ -1,0 +1,29 @@
+//! Bytes to hashes, as fast as the machine allows. Knows files and streams, and nothing of the store.
+//!
+//! - [`hashes`]: SHA-256, quick hash and ComfyGit's id as values with a text form
+//! - [`wanted`]: which hashes are asked for, and the answer
+//! - [`file`]: a file's hashes, in one read, over as many threads as are given
+//! - [`subtree`]: BLAKE3 of one file in pieces, by many threads
+//! - [`both`]: BLAKE3 and SHA-256 in one read, side by side
+//! - [`stream`]: the hashes of what a reader gives
+//! - [`quick`]: size and three samples, to find candidates
+//! - [`comfygit`]: the sampled id of another tool, to read its files
+//! - [`error`]: what can go wrong
+
+pub mod both;
+pub mod comfygit;
+pub mod error;
+pub mod file;
+pub mod hashes;
+pub mod quick;
+pub mod stream;
+pub mod subtree;
+pub mod wanted;
+
+pub use comfygit::comfygit_id;
+pub use error::Error;
+pub use file::{file, open_file};
+pub use hashes::{ComfyGitId, HashError, QuickHash, Sha256};
+pub use quick::quick_hash;
+pub use stream::stream;
+pub use wanted::{Digests, StreamDigests, Threads, Wanted};
