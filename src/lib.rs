@@ -19,7 +19,6 @@
 
 pub mod bundle;
 pub mod catalog;
-pub mod environment;
 pub mod digest;
 pub mod environment;
 pub mod object;
