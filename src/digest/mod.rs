@@ -8,6 +8,7 @@
 //! - [`stream`]: the hashes of what a reader gives
 //! - [`quick`]: size and three samples, to find candidates
 //! - [`comfygit`]: the sampled id of another tool, to read its files
+//! - [`in_order`]: many files at once, the answers in the order of the questions
 //! - [`error`]: what can go wrong
 
 pub mod both;
@@ -15,6 +16,7 @@ pub mod comfygit;
 pub mod error;
 pub mod file;
 pub mod hashes;
+pub mod in_order;
 pub mod quick;
 pub mod stream;
 pub mod subtree;

@@ -1,1 +1,3 @@
 //! One file a plumbing program: its arguments and its body.
+
+pub mod hash_object;

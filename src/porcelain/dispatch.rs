@@ -5,7 +5,9 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 
+use crate::plumbing::hash_object::HashObject;
 use crate::ui::failure::closest;
+use crate::ui::program::Command;
 use crate::ui::{Exit, Failure, Globals, Session, program};
 
 /// Keeps a ComfyUI installation reproducible: workflows, custom nodes and models.
@@ -21,6 +23,8 @@ struct Comfrey {
 // One line a command; each body is in the file of its name.
 #[derive(clap::Subcommand)]
 enum Verb {
+    /// Hash files, and store them
+    HashObject(HashObject),
     #[command(external_subcommand)]
     External(Vec<OsString>),
 }
@@ -28,6 +32,7 @@ enum Verb {
 impl Verb {
     fn run(self, session: &mut Session<'_>) -> Result<Exit, Failure> {
         match self {
+            Verb::HashObject(command) => command.run(session),
             Verb::External(words) => external(words, session),
         }
     }

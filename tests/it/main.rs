@@ -1,4 +1,5 @@
 //! The integration tests: one crate, a module an area, running the real programs.
 
 mod cli;
+mod hash_object;
 mod support;

@@ -1,0 +1,3 @@
+//! Errors of the library as failures of a command: one file a floor.
+
+mod digest;

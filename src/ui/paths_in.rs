@@ -1,0 +1,100 @@
+//! Paths on standard input, a line each or each ended by NUL.
+
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::PathBuf;
+
+/// Reads paths as they come: all that have arrived at once, waiting only when there is none.
+pub struct PathsIn<R> {
+    input: BufReader<R>,
+    separator: u8,
+    /// The beginning of a path whose end has not arrived.
+    begun: Vec<u8>,
+}
+
+impl<R: Read> PathsIn<R> {
+    /// `nul`: each path ends with a NUL byte instead of a line feed.
+    pub fn new(input: R, nul: bool) -> Self {
+        let separator = if nul { 0 } else { b'\n' };
+        PathsIn { input: BufReader::with_capacity(256 * 1024, input), separator, begun: Vec::new() }
+    }
+
+    /// The paths that have arrived, at least one; none at the end. Empty ones are passed over.
+    pub fn arrived(&mut self) -> io::Result<Vec<PathBuf>> {
+        let mut paths = Vec::new();
+        while paths.is_empty() {
+            let bytes = self.input.fill_buf()?;
+            if bytes.is_empty() {
+                let last = std::mem::take(&mut self.begun);
+                paths.extend(path(&last));
+                break;
+            }
+            let length = bytes.len();
+            let mut parts = bytes.split(|byte| *byte == self.separator);
+            // `split` gives at least one part, and the last of them has no separator behind it.
+            let last = parts.next_back().unwrap_or_default();
+            for part in parts {
+                if self.begun.is_empty() {
+                    paths.extend(path(part));
+                } else {
+                    self.begun.extend_from_slice(part);
+                    paths.extend(path(&std::mem::take(&mut self.begun)));
+                }
+            }
+            self.begun.extend_from_slice(last);
+            self.input.consume(length);
+        }
+        Ok(paths)
+    }
+}
+
+/// On Windows, where paths are not bytes, they are read as UTF-8.
+fn path(bytes: &[u8]) -> Option<PathBuf> {
+    if bytes.is_empty() {
+        return None;
+    }
+    #[cfg(unix)]
+    {
+        use std::os::unix::ffi::OsStrExt;
+        Some(PathBuf::from(std::ffi::OsStr::from_bytes(bytes)))
+    }
+    #[cfg(windows)]
+    {
+        let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
+        Some(PathBuf::from(String::from_utf8_lossy(bytes).into_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Gives one piece a read.
+    struct Pieces(Vec<&'static [u8]>);
+
+    impl Read for Pieces {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            if self.0.is_empty() {
+                return Ok(0);
+            }
+            let piece = self.0.remove(0);
+            buffer[..piece.len()].copy_from_slice(piece);
+            Ok(piece.len())
+        }
+    }
+
+    fn all(pieces: Vec<&'static [u8]>, nul: bool) -> Vec<Vec<PathBuf>> {
+        let mut paths = PathsIn::new(Pieces(pieces), nul);
+        std::iter::from_fn(|| Some(paths.arrived().unwrap()).filter(|arrived| !arrived.is_empty())).collect()
+    }
+
+    #[test]
+    fn what_has_arrived_is_given_before_more_is_waited_for() {
+        let found = all(vec![b"a\nb", b"c\n", b"d", b"e"], false);
+        assert_eq!(found, [vec![PathBuf::from("a")], vec!["bc".into()], vec!["de".into()]]);
+    }
+
+    #[test]
+    fn nul_lets_a_path_hold_a_line_feed() {
+        assert_eq!(all(vec![b"a\nb\0", b"\0c\0"], true), [vec![PathBuf::from("a\nb")], vec!["c".into()]]);
+    }
+}
