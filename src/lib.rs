@@ -21,6 +21,7 @@ pub mod bundle;
 pub mod catalog;
 pub mod digest;
 pub mod environment;
+pub mod history;
 pub mod object;
 pub mod observer;
 pub mod platform;
