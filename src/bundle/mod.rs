@@ -2,6 +2,10 @@
 //!
 //! - [`guard`]: what an archive may hold
 //! - [`archive`]: reading `.tar`, `.tar.gz` and `.tar.zst` entry by entry under the guard
+//! - [`pack`]: objects as one deterministic stream
+//! - [`unpack`]: reading such a stream and judging every part of it
 
 pub mod archive;
 pub mod guard;
+pub mod pack;
+pub mod unpack;
