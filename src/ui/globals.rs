@@ -12,7 +12,7 @@ pub struct Globals {
     #[arg(long, global = true, value_name = "DIR")]
     pub workspace: Option<PathBuf>,
     /// The environment to work on [default: the active one]
-    #[arg(short, long, global = true, value_name = "NAME")]
+    #[arg(short = 'E', long, global = true, value_name = "NAME")]
     pub environment: Option<String>,
     /// Print JSON: one document, or one line an item
     #[arg(long, global = true)]
