@@ -27,5 +27,6 @@ pub mod observer;
 pub mod platform;
 pub mod plumbing;
 pub mod porcelain;
+pub mod store;
 pub mod ui;
 pub mod workflow;

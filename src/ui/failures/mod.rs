@@ -1,3 +1,4 @@
 //! Errors of the library as failures of a command: one file a floor.
 
 mod digest;
+mod store;

@@ -1,0 +1,115 @@
+//! Reading and writing at a position, and making files and folders survive a power cut.
+
+use std::fs::{File, Metadata};
+use std::io;
+use std::path::Path;
+
+/// Fills `bytes` from `offset` on. Errors: `UnexpectedEof` when the file ends before.
+pub fn read_exact_at(file: &File, bytes: &mut [u8], offset: u64) -> io::Result<()> {
+    #[cfg(unix)]
+    return std::os::unix::fs::FileExt::read_exact_at(file, bytes, offset);
+    #[cfg(windows)]
+    {
+        use std::os::windows::fs::FileExt;
+        let (mut bytes, mut offset) = (bytes, offset);
+        while !bytes.is_empty() {
+            match file.seek_read(bytes, offset) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(n) => {
+                    bytes = &mut bytes[n..];
+                    offset += n as u64;
+                }
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Reads up to `bytes.len()` bytes at `offset`; fewer only at the end of the file.
+pub fn read_at(file: &File, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
+    let mut done = 0;
+    while done < bytes.len() {
+        #[cfg(unix)]
+        let step = std::os::unix::fs::FileExt::read_at(file, &mut bytes[done..], offset + done as u64);
+        #[cfg(windows)]
+        let step = std::os::windows::fs::FileExt::seek_read(file, &mut bytes[done..], offset + done as u64);
+        match step {
+            Ok(0) => break,
+            Ok(n) => done += n,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(done)
+}
+
+/// Writes all of `bytes` at `offset`.
+pub fn write_all_at(file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
+    #[cfg(unix)]
+    return std::os::unix::fs::FileExt::write_all_at(file, bytes, offset);
+    #[cfg(windows)]
+    {
+        use std::os::windows::fs::FileExt;
+        let (mut bytes, mut offset) = (bytes, offset);
+        while !bytes.is_empty() {
+            match file.seek_write(bytes, offset) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(n) => {
+                    bytes = &bytes[n..];
+                    offset += n as u64;
+                }
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Makes the names in a folder (files made, renamed or removed there) survive a power cut.
+pub fn sync_folder(path: &Path) -> io::Result<()> {
+    // Windows has no such call: NTFS keeps its names in a journal of its own.
+    #[cfg(unix)]
+    File::open(path)?.sync_all()?;
+    #[cfg(windows)]
+    let _ = path;
+    Ok(())
+}
+
+/// Makes the bytes of someone else's file survive a power cut, as far as a reader may ask for that.
+pub fn sync_foreign(file: &File) -> io::Result<()> {
+    match file.sync_data() {
+        // Windows flushes only for those who may write, and some network file systems not at all for readers.
+        Err(e) if matches!(e.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::Unsupported) => Ok(()),
+        Err(e) if e.kind() == io::ErrorKind::InvalidInput || e.kind() == io::ErrorKind::ReadOnlyFilesystem => Ok(()),
+        done => done,
+    }
+}
+
+/// Takes the right to write away from everyone (0444), to guard a stored file against accidents.
+pub fn make_read_only(file: &File) -> io::Result<()> {
+    let mut permissions = file.metadata()?.permissions();
+    #[cfg(unix)]
+    std::os::unix::fs::PermissionsExt::set_mode(&mut permissions, 0o444);
+    #[cfg(windows)]
+    permissions.set_readonly(true);
+    file.set_permissions(permissions)
+}
+
+/// Lets a file that [`make_read_only`] guarded be removed: Windows refuses otherwise.
+pub fn allow_removal(path: &Path, metadata: &Metadata) -> io::Result<()> {
+    #[cfg(unix)]
+    let _ = (path, metadata);
+    #[cfg(windows)]
+    {
+        let mut permissions = metadata.permissions();
+        if permissions.readonly() {
+            #[allow(clippy::permissions_set_readonly_false, reason = "on Windows this is one attribute, not a mode")]
+            permissions.set_readonly(false);
+            std::fs::set_permissions(path, permissions)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,52 @@
+//! Reflinks, hard links and copies: the ways to have a file's bytes in a second place.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::path::Path;
+
+/// Makes `to`, a file that shares the bytes of `from` until either is written to. Errors: the file system cannot, the
+/// two are on different ones, or `to` exists. Leaves no `to` behind on failure.
+pub fn reflink(from: &Path, to: &Path) -> io::Result<()> {
+    reflink_copy::reflink(from, to)
+}
+
+/// Makes `to` a second name of the file `from`.
+pub fn hard_link(from: &Path, to: &Path) -> io::Result<()> {
+    std::fs::hard_link(from, to)
+}
+
+/// Makes `to`, a file of its own with the bytes of `from` and the permissions that a new file has here. The kernel copies
+/// where it can (`copy_file_range`). On failure a part of `to` may be left. `pause` is asked every 64 MiB.
+pub fn copy(from: &File, to: &Path, mut pause: impl FnMut(u64) -> io::Result<()>) -> io::Result<u64> {
+    const STEP: u64 = 64 << 20;
+    let mut target = OpenOptions::new().write(true).create_new(true).open(to)?;
+    let mut source = from;
+    let mut done = 0;
+    loop {
+        let step = io::copy(&mut io::Read::take(&mut source, STEP), &mut target)?;
+        done += step;
+        if step == 0 {
+            return Ok(done);
+        }
+        pause(step)?;
+    }
+}
+
+/// True for the errors that mean "not between these places", after which the next rung of the ladder is tried.
+pub fn is_unsupported(error: &io::Error) -> bool {
+    use io::ErrorKind::{CrossesDevices, InvalidInput, PermissionDenied, TooManyLinks, Unsupported};
+    if matches!(error.kind(), CrossesDevices | InvalidInput | PermissionDenied | TooManyLinks | Unsupported) {
+        return true;
+    }
+    // EOPNOTSUPP, ENOTTY and ENOSYS are how kernels say that a file system has no such call.
+    #[cfg(unix)]
+    if let Some(code) = error.raw_os_error() {
+        let known = [rustix::io::Errno::OPNOTSUPP, rustix::io::Errno::NOTTY, rustix::io::Errno::NOSYS];
+        return known.iter().any(|errno| errno.raw_os_error() == code);
+    }
+    // ERROR_INVALID_FUNCTION and ERROR_NOT_SUPPORTED; reflink-copy answers `Other` for volumes without block cloning.
+    #[cfg(windows)]
+    return matches!(error.raw_os_error(), Some(1 | 50)) || error.kind() == io::ErrorKind::Other;
+    #[cfg(not(windows))]
+    false
+}

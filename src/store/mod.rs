@@ -1,0 +1,53 @@
+//! The store: objects on disk, shared by many processes, surviving their deaths. It knows nothing of environments.
+//!
+//! ```text
+//! .comfrey/
+//!   format                version and required features
+//!   store.redb            index: where each object is, known files, the newest operation, small tables
+//!   write.lock            held by who writes to the index, for a moment each time
+//!   gc.lock               shared by writers, exclusive for who deletes
+//!   segments/00000001.seg small objects, with a lock file beside each
+//!   large/ab/cdef…        large blobs, one read-only file each
+//!   staging/              what is being written; swept when its owner is gone
+//!   logs/
+//! ```
+//!
+//! Order of a write: bytes, fsync of the file, fsync of the folder, index commit, answer (invariant S1). So every id that was
+//! shown exists and verifies, whatever dies when.
+//!
+//! - [`handle`]: [`Store`], create and open
+//! - [`error`]: what can go wrong
+//! - [`format`]: the `format` file
+//! - [`faults`]: the seam through which every effect on the disk goes, where tests make it fail
+//! - [`locator`]: where an object is, in 24 bytes
+//! - [`index`]: the one module that knows redb
+//! - [`frame`], [`segment`]: small objects
+//! - [`large`]: large blobs: the ladder from reflink to reference, and the places where their bytes are
+//! - [`staging`]: temporary files with an owner
+//! - [`writer`], [`reader`]: objects in and out
+//! - [`known_files`]: digests of files on disk that need not be computed again
+//! - [`records`]: small tables for the floors above
+
+pub mod error;
+pub mod faults;
+pub mod format;
+pub mod frame;
+pub mod handle;
+pub mod index;
+pub mod known_files;
+pub mod large;
+pub mod locator;
+pub mod reader;
+pub mod records;
+pub mod segment;
+pub mod staging;
+pub mod writer;
+
+pub use error::{Error, Result};
+pub use handle::{Store, StoreOptions};
+pub use known_files::{Known, KnownFiles};
+pub use large::{How, LinkPolicy};
+pub use locator::{Info, Locator, Place};
+pub use reader::ObjectReader;
+pub use records::{RecordTable, Records};
+pub use writer::{Stored, Writer};
