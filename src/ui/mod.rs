@@ -2,17 +2,23 @@
 //!
 //! - [`globals`]: the options that every command takes
 //! - [`session`]: what a command body works with: output, input, observer, clock, author
-//! - [`failure`]: errors as a person reads them, with their exit codes
+//! - [`failure`]: errors as a person reads them, with their exit codes; `failures/`: each floor's errors as such
 //! - [`paths_in`]: paths on standard input
 //! - [`progress`]: bars and plain lines
+//! - [`report`]: sizes, times, plurals, tables, colours
+//! - [`prompt`]: how a person is asked, and what an answer may be
+//! - [`json`]: how `--json` answers are written
 //! - [`program`]: from `main` to a command body and back to an exit code
 
 pub mod failure;
 mod failures;
 pub mod globals;
+pub mod json;
 pub mod paths_in;
 pub mod program;
 pub mod progress;
+pub mod prompt;
+pub mod report;
 pub mod session;
 
 pub use failure::{Exit, Failure};

@@ -2,10 +2,15 @@
 
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{CommandFactory, FromArgMatches};
 
+use super::globals::Color;
+use crate::observer::Observer;
+
 use super::progress::{self, Progress, Style};
+use super::report::Paint;
 use super::{Exit, Failure, Globals, Session};
 
 /// A command: its arguments and what it does with them.
@@ -43,20 +48,24 @@ pub fn usage(error: &clap::Error) -> ExitCode {
 /// Runs a command body on the real terminal.
 pub fn run(globals: Globals, body: impl FnOnce(&mut Session<'_>) -> Result<Exit, Failure>) -> ExitCode {
     progress::catch_interrupts();
-    let observer = Progress::new(Style::choose(globals.quiet, globals.verbose));
+    let observer = Arc::new(Progress::new(Style::choose(globals.quiet, globals.verbose)));
     let mut out = BufWriter::with_capacity(1 << 16, io::stdout());
     let mut err = io::stderr();
     let mut input = io::stdin().lock();
     let can_ask = !globals.no_input && io::stdin().is_terminal() && io::stderr().is_terminal();
     let command_line = std::env::args().skip(1).collect::<Vec<_>>().join(" ");
+    let paint = Paint { on: in_colour(globals.color) };
     let mut session = Session {
         globals,
         out: &mut out,
         err: &mut err,
         input: &mut input,
-        observer: &observer,
+        observer: &*observer,
         can_ask,
         command_line,
+        paint,
+        shared_observer: Arc::clone(&observer) as Arc<dyn Observer>,
+        warned: false,
     };
     let result = body(&mut session);
     drop(session);
@@ -71,6 +80,19 @@ pub fn run(globals: Globals, body: impl FnOnce(&mut Session<'_>) -> Result<Exit,
                 eprintln!("{failure}");
             }
             ExitCode::from(failure.exit as u8)
+        }
+    }
+}
+
+/// Colour where asked for, else only on a terminal that can show it and unless `NO_COLOR` is set.
+fn in_colour(wish: Color) -> bool {
+    match wish {
+        Color::Always => true,
+        Color::Never => false,
+        Color::Auto => {
+            let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+            let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+            io::stdout().is_terminal() && !refused && !dumb
         }
     }
 }

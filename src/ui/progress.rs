@@ -9,15 +9,37 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::observer::{Observer, Unit};
 
+use super::report::Bytes;
+
 /// Set by the first Ctrl-C; a second one ends the process at once.
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+/// True while a question waits for its answer: then nothing is half-done, and nobody would notice the wish to stop.
+static ASKING: AtomicBool = AtomicBool::new(false);
+
+/// While it lives, Ctrl-C ends the program at once.
+pub(super) struct Asking(());
+
+impl Asking {
+    pub(super) fn begin() -> Self {
+        ASKING.store(true, Ordering::SeqCst);
+        Asking(())
+    }
+}
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        ASKING.store(false, Ordering::SeqCst);
+    }
+}
 
 /// Makes Ctrl-C (and a termination request) a wish to stop that long work notices.
 pub fn catch_interrupts() {
     static ONCE: OnceLock<()> = OnceLock::new();
     ONCE.get_or_init(|| {
         let caught = ctrlc::set_handler(|| {
-            if INTERRUPTED.swap(true, Ordering::SeqCst) {
+            if INTERRUPTED.swap(true, Ordering::SeqCst) || ASKING.load(Ordering::SeqCst) {
+                eprintln!();
                 std::process::exit(130);
             }
         });
@@ -89,7 +111,7 @@ impl Progress {
             return;
         }
         let amount = |n| match stretch.unit {
-            Unit::Bytes => indicatif::HumanBytes(n).to_string(),
+            Unit::Bytes => Bytes(n).to_string(),
             Unit::Items => indicatif::HumanCount(n).to_string(),
         };
         let seconds = stretch.begun.elapsed().as_secs();
@@ -103,8 +125,10 @@ impl Progress {
 fn bar(task: &'static str, unit: Unit, total: Option<u64>) -> ProgressBar {
     let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::stderr());
     let form = match (unit, total) {
-        (Unit::Bytes, Some(_)) => "{msg} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta} left",
-        (Unit::Bytes, None) => "{msg} {spinner} {bytes} {bytes_per_sec}",
+        (Unit::Bytes, Some(_)) => {
+            "{msg} {wide_bar} {decimal_bytes}/{decimal_total_bytes} {decimal_bytes_per_sec} {eta} left"
+        }
+        (Unit::Bytes, None) => "{msg} {spinner} {decimal_bytes} {decimal_bytes_per_sec}",
         (Unit::Items, Some(_)) => "{msg} {wide_bar} {human_pos}/{human_len} {eta} left",
         (Unit::Items, None) => "{msg} {spinner} {human_pos}",
     };

@@ -1,4 +1,5 @@
 //! Errors of the library as failures of a command: one file a floor.
 
 mod digest;
+mod environment;
 mod store;

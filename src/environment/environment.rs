@@ -1,0 +1,201 @@
+//! An environment: one ComfyUI installation with its own history, and this machine's facts about it.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use toml_edit::{DocumentMut, Item, Table, value};
+
+use super::layout::{self, Installation, Kind, UserWorkflows, Version};
+use super::lock::{Lock, LockError, Waiting};
+use super::name::EnvironmentName;
+
+/// The file of facts in an environment's folder. Never part of a snapshot.
+pub const FACTS: &str = "environment.toml";
+
+#[derive(Debug, thiserror::Error)]
+pub enum EnvironmentError {
+    #[error("{}: {source}", path.display())]
+    Io { path: PathBuf, source: io::Error },
+    #[error("{}: {reason}", path.display())]
+    Facts { path: PathBuf, reason: String },
+}
+
+/// What this machine knows of an environment, read from `environments/NAME/environment.toml`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Environment {
+    name: EnvironmentName,
+    folder: PathBuf,
+    facts: Facts,
+}
+
+/// The content of `environment.toml`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Facts {
+    /// ComfyUI's base folder; relative ones are relative to the environment's folder.
+    pub comfyui: PathBuf,
+    pub kind: Kind,
+    /// The Python that runs it, if it has one of its own.
+    pub python: Option<PathBuf>,
+    /// Where ComfyUI's user folder lies, when it is not `user/` in the base folder (`--user-directory`).
+    pub user: Option<PathBuf>,
+}
+
+impl Environment {
+    /// Reads the facts in `folder`.
+    pub fn load(name: EnvironmentName, folder: PathBuf) -> Result<Self, EnvironmentError> {
+        let path = folder.join(FACTS);
+        let text =
+            std::fs::read_to_string(&path).map_err(|source| EnvironmentError::Io { path: path.clone(), source })?;
+        let facts = Facts::parse(&text).map_err(|reason| EnvironmentError::Facts { path, reason })?;
+        Ok(Environment { name, folder, facts })
+    }
+
+    pub fn name(&self) -> &EnvironmentName {
+        &self.name
+    }
+
+    /// `WORKSPACE/environments/NAME`.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    pub fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    /// ComfyUI's base folder: it holds `user/`, `custom_nodes/` and `models/`.
+    pub fn comfyui(&self) -> PathBuf {
+        self.folder.join(&self.facts.comfyui)
+    }
+
+    /// What a person may read and edit: manifest, lock, workflows as of the last commit.
+    pub fn cec(&self) -> PathBuf {
+        self.folder.join(".cec")
+    }
+
+    /// The manifest: a uv project file.
+    pub fn manifest_path(&self) -> PathBuf {
+        self.cec().join("pyproject.toml")
+    }
+
+    pub fn custom_nodes_dir(&self) -> PathBuf {
+        self.comfyui().join("custom_nodes")
+    }
+
+    /// The models folder of this installation itself; the workspace has others.
+    pub fn models_dir(&self) -> PathBuf {
+        self.comfyui().join("models")
+    }
+
+    /// ComfyUI's user folder, with one folder a user.
+    pub fn user_dir(&self) -> PathBuf {
+        match &self.facts.user {
+            Some(user) => self.folder.join(user),
+            None => self.comfyui().join("user"),
+        }
+    }
+
+    /// Where workflows lie: the default user's folder always (it need not exist), other users' where they exist.
+    pub fn workflows_dirs(&self) -> Result<Vec<UserWorkflows>, EnvironmentError> {
+        let user = self.user_dir();
+        layout::user_workflows(&user).map_err(|source| EnvironmentError::Io { path: user, source })
+    }
+
+    /// Which ComfyUI it is; all unknown when its folder is gone.
+    pub fn version(&self) -> Version {
+        Version::of(&self.comfyui())
+    }
+
+    /// True when ComfyUI's folder is there.
+    pub fn is_present(&self) -> bool {
+        self.comfyui().is_dir()
+    }
+
+    /// The right to write to this environment's files and history (invariant E5). Held until dropped; it is not to be
+    /// taken twice by one process.
+    pub fn lock(&self, waiting: &Waiting<'_>) -> Result<Lock, LockError> {
+        Lock::acquire(&self.folder.join("lock"), &format!("the environment `{}`", self.name), waiting)
+    }
+}
+
+impl Facts {
+    /// The facts of an installation found on disk.
+    pub fn of(installation: &Installation) -> Self {
+        Facts {
+            comfyui: installation.base.clone(),
+            kind: installation.kind,
+            python: installation.python.clone(),
+            user: None,
+        }
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let document: DocumentMut = text.parse().map_err(|error: toml_edit::TomlError| error.message().to_owned())?;
+        let path = |key: &str| match document.get(key) {
+            None => Ok(None),
+            Some(item) => match item.as_str() {
+                Some(text) if !text.is_empty() => Ok(Some(PathBuf::from(text))),
+                _ => Err(format!("`{key}` is no path in quotes")),
+            },
+        };
+        let kind = match document.get("kind").map(Item::as_str) {
+            None => Kind::Folder,
+            Some(Some(text)) => Kind::named(text).ok_or_else(|| format!("`kind` is `{text}`"))?,
+            Some(None) => return Err("`kind` is no text".into()),
+        };
+        let comfyui = path("comfyui")?.ok_or("`comfyui`, the path of its ComfyUI, is absent")?;
+        Ok(Facts { comfyui, kind, python: path("python")?, user: path("user")? })
+    }
+
+    /// The text of `environment.toml`.
+    ///
+    /// # Errors
+    /// When a path is not UTF-8 and so cannot be written.
+    pub fn to_text(&self) -> Result<String, String> {
+        let text = |path: &Path| {
+            path.to_str().map(str::to_owned).ok_or_else(|| format!("the path {} is not UTF-8", path.display()))
+        };
+        let mut table = Table::new();
+        table["comfyui"] = value(text(&self.comfyui)?);
+        table["kind"] = value(self.kind.name());
+        if let Some(python) = &self.python {
+            table["python"] = value(text(python)?);
+        }
+        if let Some(user) = &self.user {
+            table["user"] = value(text(user)?);
+        }
+        Ok(format!("# Facts of this machine. Never part of a snapshot.\n{table}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn facts_survive_their_file() {
+        let facts = Facts {
+            comfyui: PathBuf::from("C:\\Users\\ann\\ComfyUI \"new\""),
+            kind: Kind::Portable,
+            python: Some("/p/python".into()),
+            user: None,
+        };
+        assert_eq!(Facts::parse(&facts.to_text().unwrap()), Ok(facts));
+    }
+
+    #[test]
+    fn facts_without_a_comfyui_are_refused() {
+        assert!(Facts::parse("kind = \"clone\"\n").unwrap_err().contains("`comfyui`"));
+        assert!(Facts::parse("comfyui = 3\n").is_err());
+        assert!(Facts::parse("comfyui = \"/x\"\nkind = \"odd\"\n").is_err());
+    }
+
+    #[test]
+    fn a_comfyui_inside_the_environment_moves_with_it() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join(FACTS), "comfyui = \"ComfyUI\"\nkind = \"clone\"\n").unwrap();
+        let environment = Environment::load(EnvironmentName::new("demo").unwrap(), dir.path().to_owned()).unwrap();
+        assert_eq!(environment.comfyui(), dir.path().join("ComfyUI"));
+        assert_eq!(environment.workflows_dirs().unwrap()[0].folder, dir.path().join("ComfyUI/user/default/workflows"));
+    }
+}
