@@ -30,3 +30,4 @@ pub mod porcelain;
 pub mod store;
 pub mod ui;
 pub mod workflow;
+pub mod worktree;

@@ -148,6 +148,15 @@ impl Writer {
         Ok(true)
     }
 
+    /// Which of these objects the store has. Those count as put by this writer: what marked them as garbage before is
+    /// taken back with the next publication.
+    pub fn retain(&self, ids: &[ObjectId]) -> Result<Vec<bool>> {
+        let held: Vec<bool> = self.shared.index.locators(ids)?.iter().map(Option::is_some).collect();
+        let used = ids.iter().zip(&held).filter(|(_, held)| **held).map(|(id, _)| *id);
+        self.state().pending.used.extend(used);
+        Ok(held)
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

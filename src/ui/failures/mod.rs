@@ -3,3 +3,4 @@
 mod digest;
 mod environment;
 mod store;
+mod worktree;

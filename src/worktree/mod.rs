@@ -1,0 +1,26 @@
+//! Files to trees and back.
+//!
+//! - [`write_tree`]: a folder becomes a tree
+//! - [`weights`]: which files are models
+//! - [`tree_at`]: the entry at a path, and all entries in order
+//! - [`build`]: trees made of entries rather than of files
+//! - [`ignore`]: which files stay out of trees
+//! - [`walk`]: a folder on disk, listed in parallel
+//! - [`problem`]: what a walk could not take in, or took in with a doubt
+
+pub mod build;
+pub mod error;
+pub mod ignore;
+pub mod problem;
+pub mod tree_at;
+pub mod walk;
+pub mod weights;
+pub mod write_tree;
+
+pub use build::{IdsOnly, KeepTree, build_tree, graft};
+pub use error::Error;
+pub use ignore::IgnoreRules;
+pub use problem::{Problem, Reason};
+pub use tree_at::{Trees, tree_at, walk_tree};
+pub use weights::Weights;
+pub use write_tree::{Mode, WriteOptions, Written, write_tree};
