@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser};
 
 use crate::plumbing::hash_object::HashObject;
+use crate::plumbing::index_dir::IndexDir;
 use crate::ui::failure::closest;
 use crate::ui::program::Command;
 use crate::ui::{Exit, Failure, Globals, Session, program};
@@ -25,6 +26,8 @@ struct Comfrey {
 enum Verb {
     /// Hash files, and store them
     HashObject(HashObject),
+    /// Bring the model index up to date
+    IndexDir(IndexDir),
     #[command(external_subcommand)]
     External(Vec<OsString>),
 }
@@ -33,6 +36,7 @@ impl Verb {
     fn run(self, session: &mut Session<'_>) -> Result<Exit, Failure> {
         match self {
             Verb::HashObject(command) => command.run(session),
+            Verb::IndexDir(command) => command.run(session),
             Verb::External(words) => external(words, session),
         }
     }

@@ -2,5 +2,6 @@
 
 mod digest;
 mod environment;
+mod models;
 mod store;
 mod worktree;

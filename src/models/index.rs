@@ -1,0 +1,708 @@
+//! Brings the rows up to date, hashing only what changed, and answers for single files.
+//!
+//! A row counts for a file whose stamp (size, times, inode, device) is exactly the recorded one, and only if the stamp was old
+//! enough when the file was read that no later write could hide behind it (git's racy rule; invariant R1). An update is
+//! one range scan of the rows, one walk, and writes for what changed; it can be stopped at any time, and what was hashed by
+//! then is kept.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
+
+use crate::digest::{self, Digests, Threads, Wanted};
+use crate::object::ObjectId;
+use crate::observer::{Observer, Unit};
+use crate::platform::identity::FileStamp;
+use crate::store::{Known, RecordTable, Store};
+
+use super::error::{Error, Problem};
+use super::inventory::Inventory;
+use super::record::{FileState, IndexedFile, PREFIX, Record, RootNumber, decode_root, encode_root};
+use super::roots::ModelRoot;
+use super::scan::{Found, Scanned, scan};
+
+/// The index of model files in one store.
+pub struct ModelIndex<'s> {
+    store: &'s Store,
+}
+
+/// How much of each new or changed file is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Depth {
+    /// At most 15 MiB, for the quick hash.
+    #[default]
+    Quick,
+    /// All of it, for the id; files that were indexed quickly before are read too.
+    Full { sha256: bool },
+}
+
+/// What an update found.
+#[derive(Debug, Default)]
+pub struct Updated {
+    /// Every file of the roots, in the order of the roots and then of their paths; removed ones included.
+    pub files: Vec<IndexedFile>,
+    pub problems: Vec<Problem>,
+}
+
+/// A key and its value.
+type Row = (Vec<u8>, Vec<u8>);
+
+/// One change to a table: a key and its new value.
+type Change = (Vec<u8>, Option<Vec<u8>>);
+
+impl<'s> ModelIndex<'s> {
+    pub fn new(store: &'s Store) -> Self {
+        ModelIndex { store }
+    }
+
+    /// Brings the rows of `roots` up to date and returns them.
+    ///
+    /// A root that cannot be opened is a problem, and what was known of it stays as it was: a disk that is not
+    /// plugged in loses nothing.
+    ///
+    /// # Errors
+    /// The store; a wish to stop.
+    pub fn update(&self, roots: &[ModelRoot], depth: Depth, observer: &dyn Observer) -> Result<Updated, Error> {
+        let mut updated = Updated::default();
+        for root in roots {
+            // The two do not wait for each other: rows come from the index, stamps from the file system.
+            observer.started("looking through model folders", Unit::Items, None);
+            let (scanned, rows) = rayon::join(|| scan(root, observer), || self.rows(root));
+            observer.finished();
+            let rows = rows?;
+            match scanned {
+                Ok(scanned) => self.update_root(root, scanned, rows, depth, observer, &mut updated)?,
+                Err(Error::Io { path, source }) => updated.problems.push(Problem::Unreadable { path, source }),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(updated)
+    }
+
+    /// Rows of one root, sorted by path.
+    fn rows(&self, root: &ModelRoot) -> Result<Vec<Row>, Error> {
+        let prefix = RootNumber::of(&root.directory).files_prefix();
+        Ok(self.store.records(RecordTable::ModelFiles).range(&prefix)?)
+    }
+
+    fn update_root(
+        &self,
+        root: &ModelRoot,
+        scanned: Scanned,
+        rows: Vec<Row>,
+        depth: Depth,
+        observer: &dyn Observer,
+        updated: &mut Updated,
+    ) -> Result<(), Error> {
+        let Compared { mut changes, pending } = compare(root, scanned, rows, depth, updated);
+        let number = RootNumber::of(&root.directory);
+        if changes.is_empty() && pending.is_empty() {
+            return Ok(());
+        }
+        changes.push((number.directory_key(), Some(encode_root(root))));
+        let unread = self.hash(pending, changes, number, depth, observer, &mut updated.files)?;
+        if !unread.is_empty() {
+            // Without a digest a new file is no entry; one that was known stays as it was.
+            let without: HashSet<usize> = unread.iter().map(|(at, _)| *at).collect();
+            let mut at = 0;
+            updated.files.retain(|file| {
+                at += 1;
+                !without.contains(&(at - 1)) || file.quick.is_some()
+            });
+            updated.problems.extend(unread.into_iter().map(|(_, error)| Problem::NotHashed(error)));
+        }
+        Ok(())
+    }
+
+    /// Digests of the files at `pending`, filled in and recorded, together with the other `changes`. Returns those that could not be read.
+    fn hash(
+        &self,
+        pending: Vec<usize>,
+        mut changes: Vec<Change>,
+        number: RootNumber,
+        depth: Depth,
+        observer: &dyn Observer,
+        files: &mut [IndexedFile],
+    ) -> Result<Vec<(usize, digest::Error)>, Error> {
+        let records = self.store.records(RecordTable::ModelFiles);
+        let known_files = self.store.known_files();
+        let begun = now();
+        let mut remembered = Vec::new();
+        let mut unread = Vec::new();
+        let wanted = match depth {
+            Depth::Quick => Wanted::QUICK,
+            Depth::Full { sha256 } => Wanted { id: true, sha256, quick: true },
+        };
+        // Another command may have read some of them already, for their ids.
+        let stamps: Vec<FileStamp> = pending.iter().map(|at| files[*at].stamp).collect();
+        let known = known_files.lookup_all(&stamps)?;
+        let mut work = Vec::new();
+        for (at, known) in pending.into_iter().zip(known) {
+            let file = &mut files[at];
+            let known = known.unwrap_or_default();
+            file.id = file.id.or(known.id);
+            file.quick = file.quick.or(known.quick);
+            file.sha256 = file.sha256.or(known.sha256);
+            let left = Wanted {
+                id: wanted.id && file.id.is_none(),
+                sha256: wanted.sha256 && file.sha256.is_none(),
+                quick: file.quick.is_none(),
+            };
+            if left == (Wanted { id: false, sha256: false, quick: false }) {
+                changes.push((number.file_key(&file.path), Some(record_of(file, begun).encode())));
+            } else {
+                work.push(Work { at, path: file.file(), size: file.size(), wanted: left });
+            }
+        }
+        let total = work.iter().map(Work::bytes).sum();
+        if !work.is_empty() {
+            let task = if matches!(depth, Depth::Quick) { "indexing models" } else { "hashing models" };
+            observer.started(task, Unit::Bytes, Some(total));
+        }
+        let ended = in_parallel(&work, observer, |done| -> Result<(), Error> {
+            match done {
+                Some((at, Ok(digests))) => {
+                    let file = &mut files[at];
+                    file.stamp = digests.stamp;
+                    file.id = digests.id.or(file.id);
+                    file.quick = digests.quick.or(file.quick);
+                    file.sha256 = digests.sha256.or(file.sha256);
+                    if let Some(id) = file.id {
+                        let sha256 = file.sha256;
+                        remembered.push((file.stamp, Known { id: Some(id), sha256, quick: file.quick }));
+                    }
+                    changes.push((number.file_key(&file.path), Some(record_of(file, begun).encode())));
+                }
+                Some((_, Err(digest::Error::Interrupted))) => {}
+                Some((at, Err(error))) => unread.push((at, error)),
+                None => {
+                    known_files.remember(std::mem::take(&mut remembered))?;
+                    changes.sort_unstable();
+                    records.apply(std::mem::take(&mut changes))?;
+                }
+            }
+            Ok(())
+        });
+        observer.finished();
+        ended?;
+        if observer.interrupted() {
+            return Err(Error::Interrupted);
+        }
+        Ok(unread)
+    }
+
+    /// Every file that the index knows of these roots, as of the last update, in the order of the roots.
+    pub fn inventory(&self, roots: &[ModelRoot]) -> Result<Inventory, Error> {
+        let mut files = Vec::new();
+        for root in roots {
+            let shared = Arc::new(root.clone());
+            let rows = self.rows(root)?;
+            files.extend(rows.iter().filter_map(|(key, value)| file_of(&shared, key, value)));
+        }
+        Ok(Inventory::new(files))
+    }
+
+    /// Every file of every root that was ever indexed.
+    pub fn whole_inventory(&self) -> Result<Inventory, Error> {
+        let rows = self.store.records(RecordTable::ModelFiles).range(b"d")?;
+        let roots: Vec<ModelRoot> = rows.iter().filter_map(|(_, value)| decode_root(value)).collect();
+        self.inventory(&roots)
+    }
+
+    /// What the index knows of one file.
+    pub fn at(&self, root: &ModelRoot, path: &str) -> Result<Option<IndexedFile>, Error> {
+        let key = RootNumber::of(&root.directory).file_key(path);
+        let value = self.store.records(RecordTable::ModelFiles).get(&key)?;
+        Ok(value.and_then(|value| file_of(&Arc::new(root.clone()), &key, &value)))
+    }
+
+    /// The id of one file, read now if it is not known for the bytes that the file has now, and then remembered.
+    ///
+    /// # Errors
+    /// The file cannot be read or changes meanwhile; the store; a wish to stop.
+    pub fn ensure_id(&self, file: &IndexedFile, observer: &dyn Observer) -> Result<IndexedFile, Error> {
+        let mut files = self.ensure_ids(std::slice::from_ref(file), observer)?;
+        // One in, one out.
+        Ok(files.pop().unwrap_or_else(|| file.clone()))
+    }
+
+    /// The same for many files, in their order; each is looked at anew.
+    pub fn ensure_ids(&self, files: &[IndexedFile], observer: &dyn Observer) -> Result<Vec<IndexedFile>, Error> {
+        let known_files = self.store.known_files();
+        let records = self.store.records(RecordTable::ModelFiles);
+        let begun = now();
+        let (mut changes, mut remembered) = (Vec::new(), Vec::new());
+        let mut ensured = Vec::with_capacity(files.len());
+        let mut failed = None;
+        for file in files {
+            let path = file.file();
+            let stamp = FileStamp::of_path(&path).map_err(Error::io(&path))?;
+            let number = RootNumber::of(&file.root.directory);
+            let row = records.get(&number.file_key(&file.path))?.and_then(|row| Record::decode(&row));
+            if let Some(Record { id: Some(id), sha256, quick, .. }) = row.filter(|row| row.stamp == stamp && !row.racy)
+            {
+                let state = if stamp == file.stamp { FileState::Unchanged } else { FileState::Changed };
+                ensured.push(IndexedFile { stamp, id: Some(id), sha256, quick, state, ..file.clone() });
+                continue;
+            }
+            let known = known_files.lookup(&stamp)?.filter(|known| known.id.is_some());
+            let digests = match known {
+                Some(known) => {
+                    Ok(Digests { size: stamp.size, id: known.id, sha256: known.sha256, quick: known.quick, stamp })
+                }
+                None => {
+                    observer.started("hashing models", Unit::Bytes, Some(stamp.size));
+                    let wanted = Wanted { id: true, sha256: false, quick: true };
+                    let digests = digest::file(&path, wanted, Threads::All, observer);
+                    observer.finished();
+                    digests
+                }
+            };
+            match digests {
+                Ok(digests) => {
+                    let same = digests.stamp == file.stamp;
+                    let ensured_file = IndexedFile {
+                        stamp: digests.stamp,
+                        id: digests.id,
+                        sha256: digests.sha256.or(file.sha256.filter(|_| same)),
+                        quick: digests.quick.or(file.quick.filter(|_| same)),
+                        state: if same { FileState::Unchanged } else { FileState::Changed },
+                        ..file.clone()
+                    };
+                    let known = Known { id: digests.id, sha256: ensured_file.sha256, quick: ensured_file.quick };
+                    remembered.push((digests.stamp, known));
+                    changes.push((number.file_key(&file.path), Some(record_of(&ensured_file, begun).encode())));
+                    ensured.push(ensured_file);
+                }
+                Err(error) => {
+                    failed = Some(error);
+                    break;
+                }
+            }
+        }
+        // What was read before a failure was read for good.
+        known_files.remember(remembered)?;
+        if !changes.is_empty() {
+            changes.sort_unstable();
+            records.apply(changes)?;
+        }
+        match failed {
+            Some(error) => Err(error.into()),
+            None => Ok(ensured),
+        }
+    }
+
+    /// A present file that has exactly these bytes, proven: among those known to have them, else among those of this size
+    /// and quick hash, which are read whole to find out. Files that cannot be read are passed over.
+    ///
+    /// # Errors
+    /// The store; a wish to stop.
+    pub fn find(
+        &self,
+        inventory: &Inventory,
+        id: &ObjectId,
+        size: u64,
+        quick: Option<digest::QuickHash>,
+        observer: &dyn Observer,
+    ) -> Result<Option<IndexedFile>, Error> {
+        for file in inventory.with_id(id).into_iter().chain(inventory.perhaps(size, quick)) {
+            match self.ensure_id(file, observer) {
+                Ok(ensured) if ensured.id == Some(*id) => return Ok(Some(ensured)),
+                Ok(_) | Err(Error::Io { .. } | Error::Digest(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// What a comparison of rows and files found.
+struct Compared {
+    /// Rows that change without a file being read.
+    changes: Vec<Change>,
+    /// Numbers of files, in `Updated::files`, that are to be read.
+    pending: Vec<usize>,
+}
+
+/// Merges the two sorted lists and adds a file for every path in either to `updated`.
+fn compare(root: &ModelRoot, scanned: Scanned, rows: Vec<Row>, depth: Depth, updated: &mut Updated) -> Compared {
+    let shared = Arc::new(root.clone());
+    let mut compared = Compared { changes: Vec::new(), pending: Vec::new() };
+    updated.files.reserve(scanned.files.len());
+    let mut rows = rows.into_iter().peekable();
+    let mut found = scanned.files.into_iter().peekable();
+    loop {
+        let order = match (rows.peek(), found.peek()) {
+            (None, None) => break,
+            (Some(_), None) => std::cmp::Ordering::Less,
+            (None, Some(_)) => std::cmp::Ordering::Greater,
+            (Some((key, _)), Some(file)) => key.get(PREFIX..).unwrap_or_default().cmp(file.path.as_bytes()),
+        };
+        let row = if order.is_le() { rows.next() } else { None };
+        let file = if order.is_ge() { found.next() } else { None };
+        let record = row.as_ref().and_then(|(_, value)| Record::decode(value));
+        match (row, file) {
+            (row, Some(Found { path, stamp })) => {
+                let trusted = record.filter(|record| record.stamp == stamp && !record.racy);
+                let state = match (record, row, trusted) {
+                    (_, _, Some(trusted)) if !trusted.absent => FileState::Unchanged,
+                    (Some(record), _, _) if !record.absent => FileState::Changed,
+                    _ => FileState::New,
+                };
+                let file = IndexedFile {
+                    root: Arc::clone(&shared),
+                    path,
+                    stamp,
+                    quick: trusted.and_then(|known| known.quick),
+                    id: trusted.and_then(|known| known.id),
+                    sha256: trusted.and_then(|known| known.sha256),
+                    state,
+                };
+                let complete = match depth {
+                    Depth::Quick => file.quick.is_some(),
+                    Depth::Full { sha256 } => file.id.is_some() && (file.sha256.is_some() || !sha256),
+                };
+                // Back again, with the same stamp: a row to write, and nothing to read.
+                if !complete || state != FileState::Unchanged {
+                    compared.pending.push(updated.files.len());
+                }
+                updated.files.push(file);
+            }
+            (Some((key, value)), None) => {
+                let Some(mut file) = file_of(&shared, &key, &value) else {
+                    compared.changes.push((key, None));
+                    continue;
+                };
+                let below = |unseen: &String| {
+                    unseen.is_empty()
+                        || file.path.strip_prefix(unseen.as_str()).is_some_and(|rest| rest.starts_with('/'))
+                };
+                if scanned.unseen.iter().any(below) {
+                    // Nobody looked, so nobody knows.
+                } else if let (true, Some(record)) = (file.is_present(), record) {
+                    file.state = FileState::Removed;
+                    compared.changes.push((key, Some(Record { absent: true, ..record }.encode())));
+                }
+                updated.files.push(file);
+            }
+            (None, None) => {}
+        }
+    }
+    updated.problems.extend(scanned.problems);
+    compared
+}
+
+/// A row as a file, with the state of the last update.
+fn file_of(root: &Arc<ModelRoot>, key: &[u8], value: &[u8]) -> Option<IndexedFile> {
+    let record = Record::decode(value)?;
+    Some(IndexedFile {
+        root: Arc::clone(root),
+        path: std::str::from_utf8(key.get(PREFIX..)?).ok()?.to_owned(),
+        stamp: record.stamp,
+        quick: record.quick,
+        id: record.id,
+        sha256: record.sha256,
+        state: if record.absent { FileState::Removed } else { FileState::Unchanged },
+    })
+}
+
+/// The row of a file that was read at or after `begun`.
+fn record_of(file: &IndexedFile, begun: i64) -> Record {
+    Record {
+        stamp: file.stamp,
+        quick: file.quick,
+        id: file.id,
+        sha256: file.sha256,
+        absent: false,
+        racy: file.stamp.is_racy(begun),
+    }
+}
+
+/// The clock, in nanoseconds since 1970.
+fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
+}
+
+/// A file to read.
+struct Work {
+    at: usize,
+    path: std::path::PathBuf,
+    size: u64,
+    wanted: Wanted,
+}
+
+impl Work {
+    /// True when only samples are read, of which the digest floor reports no progress.
+    fn samples(&self) -> bool {
+        !self.wanted.id && !self.wanted.sha256
+    }
+
+    /// How much is read.
+    fn bytes(&self) -> u64 {
+        if self.samples() { self.size.min(3 * digest::quick::SAMPLE) } else { self.size }
+    }
+}
+
+/// What became of one file.
+type Done = (usize, Result<Digests, digest::Error>);
+
+/// Reads all of `work`. `take` gets each file's digests, and `None` every few seconds and at the end: time to make
+/// them durable. It runs on the calling thread.
+fn in_parallel(
+    work: &[Work],
+    observer: &dyn Observer,
+    mut take: impl FnMut(Option<Done>) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let (sender, receiver) = channel::<Done>();
+    let mut collect = |receiver: Receiver<Done>| -> Result<(), Error> {
+        /// How much work a power cut may cost.
+        const PATIENCE: Duration = Duration::from_secs(5);
+        let mut since = Instant::now();
+        loop {
+            match receiver.recv_timeout(PATIENCE.saturating_sub(since.elapsed())) {
+                Ok(done) => take(Some(done))?,
+                Err(RecvTimeoutError::Timeout) => {
+                    take(None)?;
+                    since = Instant::now();
+                }
+                Err(RecvTimeoutError::Disconnected) => return take(None),
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            // One huge file keeps all cores busy by itself; many files are read side by side.
+            let alone = |work: &&Work| work.size >= HUGE && work.wanted.id && !work.wanted.sha256;
+            let (huge, many): (Vec<&Work>, Vec<&Work>) = work.iter().partition(alone);
+            let one = |work: &Work, threads| {
+                let done = digest::file(&work.path, work.wanted, threads, observer);
+                if work.samples() {
+                    observer.advanced(work.bytes());
+                }
+                (work.at, done)
+            };
+            for work in huge {
+                if observer.interrupted() || sender.send(one(work, Threads::All)).is_err() {
+                    return;
+                }
+            }
+            let ended = many.par_iter().try_for_each_with(sender, |sender, work| {
+                if observer.interrupted() {
+                    return Err(());
+                }
+                sender.send(one(work, Threads::One)).map_err(drop)
+            });
+            // An error says that nobody listens any more, or that the user wants to stop.
+            let _ = ended;
+        });
+        collect(receiver)
+    })
+}
+
+/// From this size on a file is worth all threads at once, in bytes.
+const HUGE: u64 = 256 * 1024 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::models::roots::Holds;
+    use crate::observer::Silent;
+    use std::path::PathBuf;
+
+    /// A store, and a models folder whose files were written long ago.
+    struct Place {
+        folder: tempfile::TempDir,
+        store: Store,
+    }
+
+    impl Place {
+        fn with(files: &[(&str, &str)]) -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let store = Store::create(&folder.path().join(".comfrey")).unwrap();
+            std::fs::create_dir(folder.path().join("models")).unwrap();
+            let place = Place { folder, store };
+            files.iter().for_each(|(path, text)| place.write(path, text));
+            place
+        }
+
+        fn models(&self) -> PathBuf {
+            self.folder.path().join("models")
+        }
+
+        fn write(&self, path: &str, text: &str) {
+            let path = self.models().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        }
+
+        /// Waits until no stamp is too fresh to be trusted.
+        fn settle() {
+            std::thread::sleep(Duration::from_millis(60));
+        }
+
+        fn update(&self, depth: Depth) -> Updated {
+            ModelIndex::new(&self.store).update(&[ModelRoot::models(&self.models())], depth, &Silent).unwrap()
+        }
+
+        fn states(&self, depth: Depth) -> Vec<(String, &'static str)> {
+            self.update(depth).files.into_iter().map(|file| (file.path, file.state.as_str())).collect()
+        }
+    }
+
+    fn states(of: &[(&str, &'static str)]) -> Vec<(String, &'static str)> {
+        of.iter().map(|(path, state)| ((*path).to_owned(), *state)).collect()
+    }
+
+    #[test]
+    fn files_are_new_then_unchanged_changed_removed_and_back() {
+        let place = Place::with(&[("loras/a.pt", "a"), ("loras/b.pt", "b")]);
+        Place::settle();
+        assert_eq!(place.states(Depth::Quick), states(&[("loras/a.pt", "new"), ("loras/b.pt", "new")]));
+        assert_eq!(place.states(Depth::Quick), states(&[("loras/a.pt", "unchanged"), ("loras/b.pt", "unchanged")]));
+        place.write("loras/a.pt", "c");
+        std::fs::rename(place.models().join("loras/b.pt"), place.models().join("b.hidden")).unwrap();
+        Place::settle();
+        assert_eq!(place.states(Depth::Quick), states(&[("loras/a.pt", "changed"), ("loras/b.pt", "removed")]));
+        assert_eq!(place.states(Depth::Quick), states(&[("loras/a.pt", "unchanged"), ("loras/b.pt", "removed")]));
+        std::fs::rename(place.models().join("b.hidden"), place.models().join("loras/b.pt")).unwrap();
+        Place::settle();
+        assert_eq!(place.states(Depth::Quick), states(&[("loras/a.pt", "unchanged"), ("loras/b.pt", "new")]));
+    }
+
+    #[test]
+    fn a_change_that_keeps_size_and_modification_time_is_noticed() {
+        let place = Place::with(&[("loras/a.pt", "a")]);
+        Place::settle();
+        let before = place.update(Depth::Quick).files.remove(0);
+        let path = place.models().join("loras/a.pt");
+        let modified = std::fs::metadata(&path).unwrap().modified().unwrap();
+        place.write("loras/a.pt", "b");
+        std::fs::File::options().write(true).open(&path).unwrap().set_modified(modified).unwrap();
+        Place::settle();
+        let after = place.update(Depth::Quick).files.remove(0);
+        assert_eq!(after.stamp.modified, before.stamp.modified);
+        assert_eq!(after.state, FileState::Changed);
+        assert_ne!(after.quick, before.quick);
+    }
+
+    /// Invariant R1.
+    #[test]
+    fn a_stamp_too_fresh_to_be_trusted_is_not() {
+        let place = Place::with(&[("loras/a.pt", "a")]);
+        // Read in the same tick as written, as far as the stamp tells.
+        let first = place.update(Depth::Quick).files.remove(0);
+        let key = RootNumber::of(&first.root.directory).file_key(&first.path);
+        let records = place.store.records(RecordTable::ModelFiles);
+        let record = Record::decode(&records.get(&key).unwrap().unwrap()).unwrap();
+        let racy = Record { racy: true, quick: Some(digest::QuickHash([0; 32])), ..record };
+        records.apply(vec![(key.clone(), Some(racy.encode()))]).unwrap();
+        let second = place.update(Depth::Quick).files.remove(0);
+        assert_eq!(second.quick, first.quick);
+    }
+
+    #[test]
+    fn a_full_update_reads_what_a_quick_one_left() {
+        let place = Place::with(&[("loras/a.pt", "a")]);
+        Place::settle();
+        assert_eq!(place.update(Depth::Quick).files[0].id, None);
+        let full = place.update(Depth::Full { sha256: false }).files.remove(0);
+        assert_eq!((full.id, full.state), (Some(ObjectId::of_blob(b"a")), FileState::Unchanged));
+        let both = place.update(Depth::Full { sha256: true }).files.remove(0);
+        assert!(both.sha256.is_some());
+        assert_eq!(place.update(Depth::Quick).files[0], both);
+    }
+
+    #[test]
+    fn an_id_is_read_once_and_known_to_others() {
+        let place = Place::with(&[("loras/a.pt", "a")]);
+        Place::settle();
+        let index = ModelIndex::new(&place.store);
+        let file = place.update(Depth::Quick).files.remove(0);
+        let ensured = index.ensure_id(&file, &Silent).unwrap();
+        assert_eq!(ensured.id, Some(ObjectId::of_blob(b"a")));
+        let known = place.store.known_files().lookup(&file.stamp).unwrap().unwrap();
+        assert_eq!(known.id, ensured.id);
+        assert_eq!(index.at(&file.root, &file.path).unwrap().unwrap().id, ensured.id);
+        place.write("loras/a.pt", "other");
+        let changed = index.ensure_id(&file, &Silent).unwrap();
+        assert_eq!((changed.id, changed.state), (Some(ObjectId::of_blob(b"other")), FileState::Changed));
+    }
+
+    #[test]
+    fn bytes_are_found_under_another_name_and_only_when_proven() {
+        let place = Place::with(&[("loras/a.pt", "same"), ("vae/b.pt", "othe")]);
+        Place::settle();
+        place.update(Depth::Quick);
+        let index = ModelIndex::new(&place.store);
+        let inventory = index.whole_inventory().unwrap();
+        let found = index.find(&inventory, &ObjectId::of_blob(b"othe"), 4, None, &Silent).unwrap();
+        assert_eq!(found.unwrap().path, "vae/b.pt");
+        assert!(index.find(&inventory, &ObjectId::of_blob(b"none"), 4, None, &Silent).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_root_that_is_gone_is_a_problem_and_loses_nothing() {
+        let place = Place::with(&[("loras/a.pt", "a")]);
+        Place::settle();
+        place.update(Depth::Quick);
+        let root = ModelRoot::models(&place.models());
+        std::fs::rename(place.models(), place.folder.path().join("away")).unwrap();
+        let index = ModelIndex::new(&place.store);
+        let updated = index.update(std::slice::from_ref(&root), Depth::Quick, &Silent).unwrap();
+        assert_eq!((updated.files.len(), updated.problems.len()), (0, 1));
+        assert!(index.inventory(&[root]).unwrap().files()[0].is_present());
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_folder_that_may_not_be_read_is_a_problem_and_loses_nothing() {
+        use std::os::unix::fs::PermissionsExt;
+        let place = Place::with(&[("loras/a.pt", "a"), ("vae/b.pt", "b")]);
+        Place::settle();
+        place.update(Depth::Quick);
+        let loras = place.models().join("loras");
+        std::fs::set_permissions(&loras, PermissionsExt::from_mode(0o000)).unwrap();
+        let updated = place.update(Depth::Quick);
+        let all_may = std::fs::read_dir(&loras).is_ok(); // as root
+        std::fs::set_permissions(&loras, PermissionsExt::from_mode(0o755)).unwrap();
+        assert_eq!(updated.problems.len(), usize::from(!all_may));
+        assert!(updated.files.iter().all(IndexedFile::is_present));
+    }
+
+    #[test]
+    fn a_root_keeps_its_meaning() {
+        let root = ModelRoot { directory: PathBuf::from("/x/y"), holds: Holds::Folder("loras".into()) };
+        assert_eq!(decode_root(&encode_root(&root)), Some(root));
+        let root = ModelRoot { directory: PathBuf::from("/x/y"), holds: Holds::Directories };
+        assert_eq!(decode_root(&encode_root(&root)), Some(root));
+    }
+
+    #[test]
+    fn a_wish_to_stop_keeps_what_was_read() {
+        struct StopAfter(std::sync::atomic::AtomicU64);
+        impl Observer for StopAfter {
+            fn advanced(&self, amount: u64) {
+                self.0.fetch_add(amount, std::sync::atomic::Ordering::Relaxed);
+            }
+            fn interrupted(&self) -> bool {
+                self.0.load(std::sync::atomic::Ordering::Relaxed) > 3_000_000
+            }
+        }
+        let large = "x".repeat(1_000_000);
+        let files: Vec<(String, String)> =
+            (0..20).map(|n| (format!("loras/{n:02}.pt"), format!("{n}{large}"))).collect();
+        let borrowed: Vec<(&str, &str)> = files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+        let place = Place::with(&borrowed);
+        Place::settle();
+        let index = ModelIndex::new(&place.store);
+        let roots = [ModelRoot::models(&place.models())];
+        let stopped = index.update(&roots, Depth::Quick, &StopAfter(0.into()));
+        assert!(matches!(stopped, Err(Error::Interrupted)));
+        let kept = index.inventory(&roots).unwrap().files().len();
+        assert!(0 < kept && kept < 20, "{kept}");
+    }
+}

@@ -1,0 +1,149 @@
+//! `index-dir`: brings the model index up to date and prints a record a file.
+
+use std::collections::HashMap;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use crate::digest::{QuickHash, Sha256};
+use crate::models::{Depth, IndexedFile, ModelIndex, ModelRoot};
+use crate::object::ObjectId;
+use crate::ui::paths_in::PathsIn;
+use crate::ui::program::Command;
+use crate::ui::{Exit, Failure, Session};
+
+/// Brings the model index up to date with these folders, and prints a record a file.
+///
+/// A record is: state (new, changed, unchanged, removed), size, quick hash, id, SHA-256, path, with tabs between; `-` stands for
+/// what is not known. Only new and changed files are read, for their quick hash.
+#[derive(Debug, clap::Args)]
+pub struct IndexDir {
+    /// Read each file whole, for its id
+    #[arg(long)]
+    full: bool,
+    /// Read each file whole, for its id and its SHA-256
+    #[arg(long)]
+    sha256: bool,
+    /// Read folders from standard input, one a line
+    #[arg(long, conflicts_with = "folders")]
+    stdin_paths: bool,
+    /// Folders on standard input, and records, end with NUL
+    #[arg(short = 'z')]
+    nul: bool,
+    /// `models` folders, or single folders of one (`loras`)
+    #[arg(value_name = "DIR", required_unless_present = "stdin_paths")]
+    folders: Vec<PathBuf>,
+}
+
+impl Command for IndexDir {
+    fn run(self, session: &mut Session<'_>) -> Result<Exit, Failure> {
+        let store = session.store()?;
+        let folders = if self.stdin_paths {
+            all_paths(PathsIn::new(&mut *session.input, self.nul)).map_err(|e| Failure::io("standard input", &e))?
+        } else {
+            self.folders
+        };
+        let depth = depth(self.full, self.sha256);
+        let roots: Vec<ModelRoot> = folders.iter().map(|folder| ModelRoot::named(folder)).collect();
+        let updated = ModelIndex::new(&store).update(&roots, depth, session.observer)?;
+        if session.globals.json {
+            updated.files.iter().try_for_each(|file| write_json(file, session.out))?;
+        } else {
+            // Paths begin as the user wrote them.
+            let given: HashMap<&Path, &Path> =
+                roots.iter().zip(&folders).map(|(root, given)| (root.directory.as_path(), given.as_path())).collect();
+            let end = if self.nul { b'\0' } else { b'\n' };
+            let mut line = Vec::with_capacity(256);
+            for file in &updated.files {
+                line.clear();
+                let root = given.get(file.root.directory.as_path()).copied().unwrap_or(&file.root.directory);
+                record(file, root, &mut line);
+                line.push(end);
+                session.out.write_all(&line)?;
+            }
+        }
+        complain(updated.problems, session)
+    }
+}
+
+fn all_paths(mut input: PathsIn<impl io::Read>) -> io::Result<Vec<PathBuf>> {
+    let mut all = Vec::new();
+    loop {
+        let arrived = input.arrived()?;
+        if arrived.is_empty() {
+            return Ok(all);
+        }
+        all.extend(arrived);
+    }
+}
+
+/// Says what could not be taken in; the exit code follows.
+pub(crate) fn complain(problems: Vec<crate::models::Problem>, session: &mut Session<'_>) -> Result<Exit, Failure> {
+    session.out.flush()?;
+    let mut exit = Exit::Done;
+    for problem in problems {
+        let failure = Failure::from(problem);
+        session.complain(&failure)?;
+        exit = Exit::NotFound;
+    }
+    Ok(exit)
+}
+
+/// What the two options ask for.
+pub(crate) fn depth(full: bool, sha256: bool) -> Depth {
+    if full || sha256 { Depth::Full { sha256 } } else { Depth::Quick }
+}
+
+/// A record without its end.
+fn record(file: &IndexedFile, root: &Path, line: &mut Vec<u8>) {
+    line.extend_from_slice(file.state.as_str().as_bytes());
+    line.push(b'\t');
+    line.extend_from_slice(file.size().to_string().as_bytes());
+    let digests = [file.quick.map(|hash| hash.0), file.id.map(|id| id.0), file.sha256.map(|hash| hash.0)];
+    for digest in digests {
+        line.push(b'\t');
+        match digest {
+            Some(digest) => line.extend_from_slice(ObjectId(digest).to_hex().as_bytes()),
+            None => line.push(b'-'),
+        }
+    }
+    line.push(b'\t');
+    let root = root.as_os_str().as_encoded_bytes();
+    line.extend_from_slice(root);
+    if !root.ends_with(b"/") {
+        line.push(b'/');
+    }
+    line.extend_from_slice(file.path.as_bytes());
+}
+
+/// One file as a line of JSON: `path` as ComfyUI sees it below `models/`, `file` on this machine.
+pub(crate) fn write_json(file: &IndexedFile, out: &mut dyn Write) -> io::Result<()> {
+    #[derive(Serialize)]
+    struct Line {
+        path: String,
+        file: String,
+        size: u64,
+        /// Seconds since 1970.
+        mtime: f64,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        quick: Option<QuickHash>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        id: Option<ObjectId>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        sha256: Option<Sha256>,
+        state: &'static str,
+    }
+    let line = Line {
+        path: file.place(),
+        file: file.file().to_string_lossy().into_owned(),
+        size: file.size(),
+        mtime: file.stamp.modified as f64 / 1e9,
+        quick: file.quick,
+        id: file.id,
+        sha256: file.sha256,
+        state: file.state.as_str(),
+    };
+    serde_json::to_writer(&mut *out, &line)?;
+    out.write_all(b"\n")
+}
