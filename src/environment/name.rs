@@ -32,7 +32,7 @@ pub enum NameError {
 }
 
 /// The namespace of refs outside any environment.
-pub const OUTSIDE: &str = "workspace";
+pub const OUTSIDE: &str = crate::history::ref_name::NO_ENVIRONMENT;
 
 impl EnvironmentName {
     /// Checks `text`.
@@ -53,7 +53,7 @@ impl EnvironmentName {
         if name.ends_with('.') {
             return Err(NameError::Ends(name));
         }
-        if is_reserved(&name) {
+        if is_reserved(&name) || crate::history::ref_name::check_environment(&name).is_err() {
             return Err(NameError::Reserved(name));
         }
         Ok(EnvironmentName(name))
@@ -127,6 +127,9 @@ mod tests {
             ["", ".hidden", "-flag", "a/b", "a\\b", "a b", "a:b", "a~1", "ends.", "CON", "nul.txt", "com1", &long]
         {
             assert!(EnvironmentName::new(name).is_err(), "{name:?}");
+        }
+        for name in ["HEAD", "heads", "tags", "a..b", "a.lock"] {
+            assert_eq!(EnvironmentName::new(name), Err(NameError::Reserved(name.into())), "no word of a ref");
         }
         assert_eq!(EnvironmentName::new("Workspace"), Err(NameError::Reserved("Workspace".into())));
     }

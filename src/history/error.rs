@@ -56,7 +56,7 @@ pub enum Error {
     #[error("interrupted")]
     Interrupted,
     #[error(transparent)]
-    Store(Box<dyn std::error::Error + Send + Sync>),
+    Store(#[from] crate::store::Error),
 }
 
 fn moved(name: &str, expected: &Option<ObjectId>, found: &Option<ObjectId>) -> String {

@@ -2,6 +2,8 @@
 
 use crate::object::{Encoded, IdPrefix, Kind, ObjectId};
 
+use crate::store::{self, Store};
+
 use super::{Error, Result};
 
 /// Objects by id, and the name of the newest operation.
@@ -33,6 +35,38 @@ impl<'a> dyn Objects + 'a {
     /// Stores a value.
     pub fn put_value<T: Encoded>(&self, value: &T) -> Result<ObjectId> {
         self.put(T::KIND, &value.encode())
+    }
+}
+
+impl Objects for Store {
+    fn kind(&self, id: &ObjectId) -> Result<Option<Kind>> {
+        Ok(self.info(id)?.map(|info| info.kind))
+    }
+
+    fn bytes(&self, id: &ObjectId) -> Result<(Kind, Vec<u8>)> {
+        self.read(id).map_err(|error| match error {
+            store::Error::NotFound(id) => Error::Missing { id },
+            other => Error::Store(other),
+        })
+    }
+
+    fn matching(&self, prefix: &IdPrefix, limit: usize) -> Result<Vec<(ObjectId, Kind)>> {
+        Ok(Store::matching(self, prefix, limit)?)
+    }
+
+    fn put(&self, kind: Kind, bytes: &[u8]) -> Result<ObjectId> {
+        let writer = self.writer()?;
+        let id = writer.put(kind, bytes)?;
+        writer.publish()?;
+        Ok(id)
+    }
+
+    fn head_operation(&self) -> Result<Option<ObjectId>> {
+        Ok(Store::head_operation(self)?)
+    }
+
+    fn advance_operation(&self, expected: Option<ObjectId>, new: ObjectId) -> Result<bool> {
+        Ok(Store::advance_operation(self, expected, new)?)
     }
 }
 

@@ -104,25 +104,31 @@ impl<'a> View<'a> {
         Ok(self.versions.get_or_init(|| versions))
     }
 
-    /// The names of the environment's refs by snapshot, as people say them: `HEAD -> main`, `main`, `tag: x`.
-    pub fn labels(&self) -> Result<HashMap<ObjectId, Vec<String>>> {
-        let branch = self.refs.current_branch(&self.environment)?;
-        let mut labels: HashMap<ObjectId, Vec<String>> = HashMap::new();
+    /// The environment's refs by the snapshot they name, by their names within it: `HEAD`, `heads/main`, `tags/x`.
+    pub fn names(&self) -> Result<HashMap<ObjectId, Vec<String>>> {
+        let mut names: HashMap<ObjectId, Vec<String>> = HashMap::new();
         if let Some(head) = self.head()? {
-            let label = branch.as_ref().map_or("HEAD".to_owned(), |branch| format!("HEAD -> {branch}"));
-            labels.entry(head).or_default().push(label);
+            names.entry(head).or_default().push("HEAD".to_owned());
         }
-        for (local, _) in self.refs.of_environment(&self.environment) {
-            let label = match local.split_once('/') {
-                Some(("heads", name)) if branch.as_deref() != Some(name) => name.to_owned(),
-                Some(("tags", name)) => format!("tag: {name}"),
-                _ => continue,
-            };
+        for (local, _) in self.refs.of_environment(&self.environment).filter(|(local, _)| *local != "HEAD") {
             if let Some(id) = self.refs.resolve(&format!("{}/{local}", self.environment))? {
-                labels.entry(id).or_default().push(label);
+                names.entry(id).or_default().push(local.to_owned());
             }
         }
-        Ok(labels)
+        Ok(names)
+    }
+
+    /// The same as people say them: `HEAD -> main`, `main`, `tag: x`.
+    pub fn labels(&self) -> Result<HashMap<ObjectId, Vec<String>>> {
+        let branch = self.refs.current_branch(&self.environment)?;
+        let label = |local: &String| match local.split_once('/') {
+            Some(("heads", name)) if branch.as_deref() == Some(name) => None,
+            Some(("tags", name)) => Some(format!("tag: {name}")),
+            Some((_, name)) => Some(name.to_owned()),
+            None => Some(branch.as_ref().map_or(local.clone(), |branch| format!("{local} -> {branch}"))),
+        };
+        let names = self.names()?.into_iter();
+        Ok(names.map(|(id, names)| (id, names.iter().filter_map(label).collect())).collect())
     }
 
     /// Looks up a revision that may name any object.

@@ -99,6 +99,8 @@ pub struct TreeDiff<R> {
     levels: Vec<Level>,
     /// Handed out before anything else.
     waiting: Option<Change>,
+    /// Only what is below one of these, if any.
+    below: Vec<RelativePath>,
 }
 
 enum Next {
@@ -117,18 +119,33 @@ impl<'a> TreeDiff<Box<dyn FnMut(&ObjectId) -> Result<Tree> + 'a>> {
 impl<R: FnMut(&ObjectId) -> Result<Tree>> TreeDiff<R> {
     /// The changes between two trees that `read` gives.
     pub fn with(read: R, old: Option<ObjectId>, new: Option<ObjectId>) -> Result<Self> {
-        let mut diff = TreeDiff { read, levels: Vec::new(), waiting: None };
+        let mut diff = TreeDiff { read, levels: Vec::new(), waiting: None, below: Vec::new() };
         if old != new {
             diff.enter(RelativePath::root(), old, new)?;
         }
         Ok(diff)
     }
 
+    /// Only changes of these paths and below them; of everything if there are none. Other folders are not read.
+    pub fn below(mut self, paths: Vec<RelativePath>) -> Self {
+        self.below = paths;
+        self
+    }
+
+    /// True when `path` is asked for, or leads to what is.
+    fn is_wanted(&self, path: &RelativePath) -> bool {
+        let mut wanted = self.below.iter();
+        self.below.is_empty()
+            || wanted.any(|below| path.strip_prefix(below).is_some() || below.strip_prefix(path).is_some())
+    }
+
     /// Begins a folder; false when there is nothing in it on either side.
     fn enter(&mut self, path: RelativePath, old: Option<ObjectId>, new: Option<ObjectId>) -> Result<bool> {
-        let mut entries = |id: Option<ObjectId>| match id {
-            Some(id) => Ok((self.read)(&id)?.into_entries().into_iter().peekable()),
-            None => Ok(Vec::new().into_iter().peekable()),
+        let mut entries = |id: Option<ObjectId>| -> Result<Peekable<IntoIter<Entry>>> {
+            match id {
+                Some(id) => Ok((self.read)(&id)?.into_entries().into_iter().peekable()),
+                None => Ok(Vec::new().into_iter().peekable()),
+            }
         };
         let (mut old, mut new) = (entries(old)?, entries(new)?);
         if old.peek().is_none() && new.peek().is_none() {
@@ -159,8 +176,12 @@ impl<R: FnMut(&ObjectId) -> Result<Tree>> TreeDiff<R> {
             let name = old.as_ref().or(new.as_ref()).map(|entry| &entry.name)?;
             let same =
                 old.as_ref().zip(new.as_ref()).is_some_and(|(old, new)| (old.kind, old.id) == (new.kind, new.id));
-            if !same {
-                return Some(Next::Pair(level.path.join(name), old, new));
+            if same {
+                continue;
+            }
+            let path = level.path.join(name);
+            if self.is_wanted(&path) {
+                return Some(Next::Pair(path, old, new));
             }
         }
     }
@@ -283,6 +304,21 @@ mod tests {
         map.reads.set(0);
         assert_eq!(shown(&map, old, new), ["M d77/x"]);
         assert_eq!(map.reads.get(), 4, "two roots and the one folder that differs on both sides");
+    }
+
+    #[test]
+    fn only_what_is_asked_for_is_compared() {
+        let map = Map::default();
+        let old = map.tree(&[("a/b/c", "1"), ("a/bc", "1"), ("d", "1")]);
+        let paths = |paths: &[&str]| -> Vec<String> {
+            let below = paths.iter().map(|path| RelativePath::new(*path).unwrap()).collect();
+            let diff = TreeDiff::new(&map, None, Some(old)).unwrap().below(below);
+            diff.map(|change| change.unwrap().path.to_string()).collect()
+        };
+        assert_eq!(paths(&["a/b"]), ["a/b/c"]);
+        assert_eq!(paths(&["a", "d"]), ["a/b/c", "a/bc", "d"]);
+        assert_eq!(paths(&["", "x"]).len(), 3);
+        assert!(paths(&["d/x", "y"]).len() == 1, "a file where a folder was asked for is said to be there");
     }
 
     #[test]

@@ -14,6 +14,7 @@ use super::{Entry, ObjectId, Operation, Snapshot, Tree, TreeError};
 
 /// The four kinds of object. The numbers are part of the on-disk formats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 #[repr(u8)]
 pub enum Kind {
     Blob = 1,

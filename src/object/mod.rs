@@ -6,12 +6,14 @@
 //! - [`snapshot`]: a commit as a value
 //! - [`operation`]: one command's change to refs and working files
 //! - [`time`]: a moment with its UTC offset
+//! - [`quote`]: names in lines of text
 //! - [`encoding`]: values to bytes and back, and their ids
 
 pub mod encoding;
 pub mod id;
 pub mod name;
 pub mod operation;
+pub mod quote;
 pub mod snapshot;
 pub mod time;
 pub mod tree;

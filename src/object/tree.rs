@@ -5,10 +5,12 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::quote::{quoted, unquoted};
 use super::{EntryName, NameError, ObjectId};
 
 /// What an entry of a tree is. The order of the variants is part of the encoding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum EntryKind {
     /// A regular file; id and size are those of the blob.
     File,
@@ -102,7 +104,7 @@ impl Tree {
     }
 }
 
-/// The text form: `kind SP id SP size TAB name`, a line an entry.
+/// The text form: `kind SP id SP size TAB name`, a line an entry, names as [`quoted`] writes them.
 impl fmt::Display for Tree {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.entries.iter().try_for_each(|entry| writeln!(f, "{entry}"))
@@ -111,7 +113,7 @@ impl fmt::Display for Tree {
 
 impl fmt::Display for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} {}\t{}", self.kind, self.id, self.size, self.name)
+        write!(f, "{} {} {}\t{}", self.kind, self.id, self.size, quoted(self.name.as_str()))
     }
 }
 
@@ -129,7 +131,7 @@ impl FromStr for Entry {
             kind: kind.parse()?,
             id: id.parse().map_err(|e: super::id::IdError| e.to_string())?,
             size: size.parse().map_err(|_| format!("`{size}` is not a size in bytes"))?,
-            name: EntryName::new(name).map_err(|e| e.to_string())?,
+            name: EntryName::new(unquoted(name).ok_or_else(form)?).map_err(|e| e.to_string())?,
         })
     }
 }
@@ -190,7 +192,7 @@ mod tests {
 
     #[test]
     fn a_tree_survives_its_text_form() {
-        let tree = Tree::new(vec![entry("with space"), entry("ü")]).unwrap();
+        let tree = Tree::new(vec![entry("with space"), entry("ü"), entry("line\nfeed")]).unwrap();
         assert_eq!(Tree::parse(&tree.to_string()), Ok(tree));
         assert!(matches!(Tree::parse("file x 1\ta"), Err(TreeError::Line { line: 1, .. })));
     }

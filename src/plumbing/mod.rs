@@ -1,4 +1,10 @@
 //! One file a plumbing program: its arguments and its body.
 
+pub mod commit_tree;
+pub mod diff_tree;
 pub mod hash_object;
 pub mod index_dir;
+pub mod rev_list;
+pub mod rev_parse;
+pub mod show_ref;
+pub mod update_ref;

@@ -5,8 +5,19 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 
+use crate::plumbing::commit_tree::CommitTree;
+use crate::plumbing::diff_tree::DiffTree;
 use crate::plumbing::hash_object::HashObject;
 use crate::plumbing::index_dir::IndexDir;
+use crate::plumbing::rev_list::RevList;
+use crate::plumbing::rev_parse::RevParse;
+use crate::plumbing::show_ref::ShowRef;
+use crate::plumbing::update_ref::UpdateRef;
+use crate::porcelain::diff::Diff;
+use crate::porcelain::log::Log;
+use crate::porcelain::operations::Operations;
+use crate::porcelain::show::Show;
+use crate::porcelain::tag::Tag;
 use crate::ui::failure::closest;
 use crate::ui::program::Command;
 use crate::ui::{Exit, Failure, Globals, Session, program};
@@ -24,10 +35,32 @@ struct Comfrey {
 // One line a command; each body is in the file of its name.
 #[derive(clap::Subcommand)]
 enum Verb {
+    /// Make a snapshot of a tree
+    CommitTree(CommitTree),
+    /// Show what differs, by path
+    Diff(Diff),
+    /// Print the paths that differ between two trees
+    DiffTree(DiffTree),
     /// Hash files, and store them
     HashObject(HashObject),
     /// Bring the model index up to date
     IndexDir(IndexDir),
+    /// Show the history, newest first
+    Log(Log),
+    /// List what was done, command by command
+    Operations(Operations),
+    /// List snapshots, children before parents, and what they need
+    RevList(RevList),
+    /// Print the ids that revisions name
+    RevParse(RevParse),
+    /// Show a snapshot, or a file or folder of one
+    Show(Show),
+    /// List refs and the snapshots they name
+    ShowRef(ShowRef),
+    /// List, set and delete tags
+    Tag(Tag),
+    /// Change refs, if they are what was expected
+    UpdateRef(UpdateRef),
     #[command(external_subcommand)]
     External(Vec<OsString>),
 }
@@ -35,8 +68,19 @@ enum Verb {
 impl Verb {
     fn run(self, session: &mut Session<'_>) -> Result<Exit, Failure> {
         match self {
+            Verb::CommitTree(command) => command.run(session),
+            Verb::Diff(command) => command.run(session),
+            Verb::DiffTree(command) => command.run(session),
             Verb::HashObject(command) => command.run(session),
             Verb::IndexDir(command) => command.run(session),
+            Verb::Log(command) => command.run(session),
+            Verb::Operations(command) => command.run(session),
+            Verb::RevList(command) => command.run(session),
+            Verb::RevParse(command) => command.run(session),
+            Verb::Show(command) => command.run(session),
+            Verb::ShowRef(command) => command.run(session),
+            Verb::Tag(command) => command.run(session),
+            Verb::UpdateRef(command) => command.run(session),
             Verb::External(words) => external(words, session),
         }
     }

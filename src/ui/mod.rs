@@ -8,18 +8,24 @@
 //! - [`report`]: sizes, times, plurals, tables, colours
 //! - [`prompt`]: how a person is asked, and what an answer may be
 //! - [`json`]: how `--json` answers are written
+//! - [`revisions`]: revisions as arguments: the store, and the environment whose refs short names mean
+//! - [`snapshots`], [`operations`], [`changes`]: how they are written, for people and as JSON
 //! - [`program`]: from `main` to a command body and back to an exit code
 
+pub mod changes;
 pub mod failure;
 mod failures;
 pub mod globals;
 pub mod json;
+pub mod operations;
 pub mod paths_in;
 pub mod program;
 pub mod progress;
 pub mod prompt;
 pub mod report;
+pub mod revisions;
 pub mod session;
+pub mod snapshots;
 
 pub use failure::{Exit, Failure};
 pub use globals::Globals;

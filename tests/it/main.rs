@@ -2,4 +2,5 @@
 
 mod cli;
 mod hash_object;
+mod history;
 mod support;

@@ -2,6 +2,7 @@
 
 mod digest;
 mod environment;
+mod history;
 mod models;
 mod store;
 mod worktree;

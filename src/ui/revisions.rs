@@ -1,0 +1,74 @@
+//! Revisions as a command's arguments: the store, and the environment whose refs short names mean.
+
+use crate::environment::WorkspaceError;
+use crate::history::ref_name::NO_ENVIRONMENT;
+use crate::history::{self, Objects, Record, Refs, View};
+use crate::object::ObjectId;
+use crate::store::Store;
+
+use super::{Failure, Session};
+
+/// The store, and the environment whose `HEAD` is meant.
+pub struct Revisions {
+    pub store: Store,
+    /// The first word of its refs; [`NO_ENVIRONMENT`] in a workspace that has no environment.
+    pub environment: String,
+}
+
+impl Session<'_> {
+    /// Opens the store and settles the environment: the one asked for (it is enough that it has refs), else the active
+    /// one, else, in a workspace without any, none.
+    pub fn revisions(&mut self) -> Result<Revisions, Failure> {
+        let workspace = self.workspace()?;
+        let store = workspace.store().clone();
+        let environment = match self.environment_named() {
+            Some(name) if name == NO_ENVIRONMENT => name,
+            Some(name) => {
+                let known = workspace.environment_names()?;
+                let is_there = known.iter().any(|known| known.as_str() == name)
+                    || history::refs(&store)?.environments().any(|known| known == name);
+                if !is_there {
+                    return Err(WorkspaceError::NoSuchEnvironment { name, known }.into());
+                }
+                name
+            }
+            None => match workspace.active_name()? {
+                Some(name) => name.to_string(),
+                None => match workspace.environment_names()? {
+                    known if known.is_empty() => NO_ENVIRONMENT.to_owned(),
+                    known => return Err(WorkspaceError::NoActiveEnvironment { known }.into()),
+                },
+            },
+        };
+        Ok(Revisions { store, environment })
+    }
+
+    /// What to write down of this command when it changes refs.
+    pub fn record(&self) -> Result<Record, Failure> {
+        Ok(Record::new(self.command_line.clone(), self.author(), self.now()?))
+    }
+}
+
+impl Revisions {
+    pub fn view(&self) -> Result<View<'_>, Failure> {
+        Ok(View::now(&self.store, Some(&self.environment))?)
+    }
+
+    pub fn objects(&self) -> &dyn Objects {
+        &self.store
+    }
+
+    /// What a snapshot made here says of its environment: its name, empty outside any.
+    pub fn snapshot_environment(&self) -> &str {
+        if self.environment == NO_ENVIRONMENT { "" } else { &self.environment }
+    }
+
+    /// Changes refs as one operation. Returns the operation; nothing when nothing changed.
+    pub fn transact(
+        &self,
+        record: &Record,
+        edit: impl FnMut(&mut Refs) -> Result<(), Failure>,
+    ) -> Result<Option<ObjectId>, Failure> {
+        history::transact(&self.store, record, edit)
+    }
+}
