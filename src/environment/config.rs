@@ -90,6 +90,9 @@ pub enum ConfigError {
     Syntax { path: PathBuf, line: usize, reason: String },
     #[error("{}:{line}: `{key}` {reason}", path.display())]
     Value { path: PathBuf, line: usize, key: &'static str, reason: String },
+    /// A value to be set, not one in the file.
+    #[error("`{key}` {reason}")]
+    Given { key: &'static str, reason: String },
     #[error("`{key}` holds one value; {given} are given")]
     Count { key: &'static str, given: usize },
 }
@@ -177,7 +180,11 @@ impl Config {
             (Shape::Many, values) => Value::Array(array(values)),
         };
         put(document.as_table_mut(), &key.path(), value);
-        Self::parse(&self.path, &document.to_string())
+        Self::parse(&self.path, &document.to_string()).map_err(|error| match error {
+            // The file was right before, so the place in it says nothing.
+            ConfigError::Value { key, reason, .. } => ConfigError::Given { key, reason },
+            other => other,
+        })
     }
 
     /// This file without `key`.
@@ -228,7 +235,12 @@ fn array(values: &[String]) -> Array {
 fn put(table: &mut Table, path: &[&str], value: Value) {
     let (table, name): (&mut dyn TableLike, &str) = match path {
         [section, name] => {
-            let section = table.entry(section).or_insert_with(|| Item::Table(Table::new()));
+            let section = table.entry(section).or_insert_with(|| {
+                // Written as it is called: `store.models = …`.
+                let mut table = Table::new();
+                table.set_dotted(true);
+                Item::Table(table)
+            });
             match section.as_table_like_mut() {
                 Some(table) => (table, name),
                 // Something that is no table stands there: the check that follows says so.
@@ -394,8 +406,7 @@ mod tests {
         let changed = config.with(Key::Active, &["other".into()]).unwrap();
         assert_eq!(changed.text(), HAND_WRITTEN.replace("demo", "other"));
         let added = changed.with(Key::StoreModels, &["copy".into()]).unwrap();
-        assert!(added.text().starts_with(&changed.text()), "{}", added.text());
-        assert!(added.text().ends_with("[store]\nmodels = \"copy\"\n"), "{}", added.text());
+        assert_eq!(added.text(), changed.text().replace("future = 1\n", "future = 1\nstore.models = \"copy\"\n"));
         assert_eq!(added.settings().store_models, Some(LinkPolicy::Copy));
         assert_eq!(added.without(Key::StoreModels).unwrap().get(Key::StoreModels), [""; 0]);
         let folders = config.with(Key::ModelFolders, &["/a".into(), "/c".into()]).unwrap();
@@ -409,7 +420,7 @@ mod tests {
         config = config.with(Key::ModelFolders, &["/m".into()]).unwrap();
         config = config.with(Key::Author, &["Ann".into()]).unwrap();
         config = config.with(Key::Active, &["demo".into()]).unwrap();
-        assert_eq!(config.text(), "author = \"Ann\"\nactive = \"demo\"\n[models]\nfolders = [\"/m\"]\n");
+        assert_eq!(config.text(), "models.folders = [\"/m\"]\nauthor = \"Ann\"\nactive = \"demo\"\n");
     }
 
     #[test]

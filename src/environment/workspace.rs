@@ -113,6 +113,14 @@ pub fn is_workspace(folder: &Path) -> bool {
     folder.join(STORE_FOLDER).is_dir()
 }
 
+/// True when making a workspace in `folder` was cut short: the store's folder is there, but not the file that comes last,
+/// and no object. Making it again takes up what is there.
+pub fn is_half_made(folder: &Path) -> bool {
+    let store = folder.join(STORE_FOLDER);
+    let holds_nothing = |name: &str| store.join(name).read_dir().map_or(true, |mut entries| entries.next().is_none());
+    store.is_dir() && !store.join("format").exists() && holds_nothing("segments") && holds_nothing("large")
+}
+
 /// An open workspace.
 #[derive(Debug)]
 pub struct Workspace {
@@ -141,7 +149,7 @@ impl Workspace {
         settings: &[(Key, Vec<String>)],
         options: &StoreOptions,
     ) -> Result<Self, WorkspaceError> {
-        if is_workspace(root) {
+        if is_workspace(root) && !is_half_made(root) {
             return Err(WorkspaceError::AlreadyThere(root.to_owned()));
         }
         let environments = root.join("environments");
@@ -265,6 +273,7 @@ const FRESH: &str = "\
 # Settings of this Comfrey workspace. Edit them here or with `comfrey config`; comments are kept.
 # `comfrey config --list` says what can be set.
 
+models.folders = []
 ";
 
 /// The same file or folder, whatever way it is spelled.

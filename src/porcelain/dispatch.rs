@@ -22,6 +22,13 @@ use crate::ui::failure::closest;
 use crate::ui::program::Command;
 use crate::ui::{Exit, Failure, Globals, Session, program};
 
+use super::adopt::Adopt;
+use super::completions::Completions;
+use super::config::Config;
+use super::init::Init;
+use super::list::List;
+use super::r#use::Use;
+
 /// Keeps a ComfyUI installation reproducible: workflows, custom nodes and models.
 #[derive(Parser)]
 #[command(name = "comfrey", version, arg_required_else_help = true)]
@@ -32,11 +39,14 @@ struct Comfrey {
     globals: Globals,
 }
 
-// One line a command; each body is in the file of its name.
+// One line a command; each body is in the file of its name. Where no line stands here, the arguments' own words are shown.
 #[derive(clap::Subcommand)]
 enum Verb {
+    Adopt(Adopt),
     /// Make a snapshot of a tree
     CommitTree(CommitTree),
+    Completions(Completions),
+    Config(Config),
     /// Show what differs, by path
     Diff(Diff),
     /// Print the paths that differ between two trees
@@ -45,6 +55,8 @@ enum Verb {
     HashObject(HashObject),
     /// Bring the model index up to date
     IndexDir(IndexDir),
+    Init(Init),
+    List(List),
     /// Show the history, newest first
     Log(Log),
     /// List what was done, command by command
@@ -61,6 +73,7 @@ enum Verb {
     Tag(Tag),
     /// Change refs, if they are what was expected
     UpdateRef(UpdateRef),
+    Use(Use),
     #[command(external_subcommand)]
     External(Vec<OsString>),
 }
@@ -68,11 +81,16 @@ enum Verb {
 impl Verb {
     fn run(self, session: &mut Session<'_>) -> Result<Exit, Failure> {
         match self {
+            Verb::Adopt(command) => command.run(session),
             Verb::CommitTree(command) => command.run(session),
+            Verb::Completions(command) => command.run(session),
+            Verb::Config(command) => command.run(session),
             Verb::Diff(command) => command.run(session),
             Verb::DiffTree(command) => command.run(session),
             Verb::HashObject(command) => command.run(session),
             Verb::IndexDir(command) => command.run(session),
+            Verb::Init(command) => command.run(session),
+            Verb::List(command) => command.run(session),
             Verb::Log(command) => command.run(session),
             Verb::Operations(command) => command.run(session),
             Verb::RevList(command) => command.run(session),
@@ -81,6 +99,7 @@ impl Verb {
             Verb::ShowRef(command) => command.run(session),
             Verb::Tag(command) => command.run(session),
             Verb::UpdateRef(command) => command.run(session),
+            Verb::Use(command) => command.run(session),
             Verb::External(words) => external(words, session),
         }
     }
@@ -92,6 +111,11 @@ pub fn main() -> ExitCode {
         Ok(Comfrey { verb, globals }) => program::run(globals, |session| verb.run(session)),
         Err(error) => program::usage(&error),
     }
+}
+
+/// All commands and options, for completion scripts and manual pages.
+pub(super) fn command() -> clap::Command {
+    Comfrey::command()
 }
 
 /// Hands over to `comfrey-NAME` on PATH, and takes its exit code.

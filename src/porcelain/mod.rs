@@ -1,8 +1,14 @@
 //! One file a command of `comfrey`, and [`dispatch`], which finds the command by its name.
 
+pub mod adopt;
+pub mod completions;
+pub mod config;
 pub mod diff;
 pub mod dispatch;
+pub mod init;
+pub mod list;
 pub mod log;
 pub mod operations;
 pub mod show;
 pub mod tag;
+pub mod r#use;

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use clap::{CommandFactory, FromArgMatches};
 
-use super::globals::Color;
 use crate::observer::Observer;
 
+use super::globals::Color;
 use super::progress::{self, Progress, Style};
 use super::report::Paint;
 use super::{Exit, Failure, Globals, Session};

@@ -132,11 +132,13 @@ impl Session<'_> {
         if self.globals.quiet {
             return Ok(());
         }
+        self.out.flush()?;
         writeln!(self.err, "{message}").map_err(|e| Failure::io("standard error", &e))
     }
 
     /// An error about one item on standard error; the work goes on and ends with an exit code.
     pub fn complain(&mut self, failure: &Failure) -> Result<(), Failure> {
+        self.out.flush()?;
         writeln!(self.err, "{failure}").map_err(|e| Failure::io("standard error", &e))
     }
 }

@@ -4,3 +4,4 @@ mod cli;
 mod hash_object;
 mod history;
 mod support;
+mod workspace;

@@ -100,7 +100,7 @@ impl From<ConfigError> for Failure {
             ConfigError::Io { path, source } => Failure::io(path.display(), source),
             ConfigError::Syntax { .. } | ConfigError::Value { .. } => Failure::new(Exit::Usage, error.to_string())
                 .hint("correct that line; `comfrey config --list` shows what can be set"),
-            ConfigError::Count { .. } => Failure::new(Exit::Usage, error.to_string()),
+            ConfigError::Count { .. } | ConfigError::Given { .. } => Failure::new(Exit::Usage, error.to_string()),
         }
     }
 }
