@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use crate::models::{self, ModelRoot};
 use crate::store::{self, Store, StoreOptions};
 
 use super::config::{Config, ConfigError, Key};
@@ -205,6 +206,12 @@ impl Workspace {
     /// The folders that hold models, in the order of the settings; `~` and paths relative to the workspace resolved.
     pub fn model_folders(&self) -> Vec<PathBuf> {
         self.config.settings().model_folders.iter().map(|text| self.resolve(text)).collect()
+    }
+
+    /// Where ComfyUI finds models, in its order: the environment's own folder, then those of the settings, each once.
+    pub fn model_roots(&self, environment: Option<&Environment>) -> Vec<ModelRoot> {
+        let comfyui = environment.map(Environment::comfyui);
+        models::roots::roots_of(comfyui.as_deref(), &self.model_folders())
     }
 
     /// A path as written in the settings: `~` is the user's home, relative ones begin at the workspace.

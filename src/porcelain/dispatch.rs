@@ -15,6 +15,7 @@ use crate::plumbing::show_ref::ShowRef;
 use crate::plumbing::update_ref::UpdateRef;
 use crate::porcelain::diff::Diff;
 use crate::porcelain::log::Log;
+use crate::porcelain::models::Models;
 use crate::porcelain::operations::Operations;
 use crate::porcelain::show::Show;
 use crate::porcelain::tag::Tag;
@@ -59,6 +60,8 @@ enum Verb {
     List(List),
     /// Show the history, newest first
     Log(Log),
+    /// The model files of the workspace
+    Models(Models),
     /// List what was done, command by command
     Operations(Operations),
     /// List snapshots, children before parents, and what they need
@@ -100,6 +103,7 @@ impl Verb {
             Verb::Tag(command) => command.run(session),
             Verb::UpdateRef(command) => command.run(session),
             Verb::Use(command) => command.run(session),
+            Verb::Models(command) => command.run(session),
             Verb::External(words) => external(words, session),
         }
     }

@@ -8,6 +8,7 @@ pub mod dispatch;
 pub mod init;
 pub mod list;
 pub mod log;
+pub mod models;
 pub mod operations;
 pub mod show;
 pub mod tag;

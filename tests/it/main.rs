@@ -3,5 +3,7 @@
 mod cli;
 mod hash_object;
 mod history;
+mod models;
 mod support;
+mod workflow;
 mod workspace;
