@@ -4,8 +4,12 @@
 //! - [`archive`]: reading `.tar`, `.tar.gz` and `.tar.zst` entry by entry under the guard
 //! - [`pack`]: objects as one deterministic stream
 //! - [`unpack`]: reading such a stream and judging every part of it
+//! - [`send`]: objects from a store into a pack
+//! - [`receive`]: a pack into a store
 
 pub mod archive;
 pub mod guard;
 pub mod pack;
+pub mod receive;
+pub mod send;
 pub mod unpack;

@@ -167,13 +167,14 @@ mod tests {
         }
 
         #[test]
-        fn a_flipped_bit_is_noticed(at in 0usize..400, bit in 0u8..8) {
+        fn a_flipped_bit_is_noticed_or_changes_nothing(at in 0usize..400, bit in 0u8..8) {
             let bytes: Vec<u8> = (0u32..300).map(|n| (n * n % 251) as u8).collect();
             let (_, mut out) = frame(&bytes);
             let at = at % out.len();
             out[at] ^= 1 << bit;
             let read = Header::decode(&out).map(|header| open(&header, out[HEADER..].to_vec()));
-            prop_assert!(!matches!(read, Some(Ok(_))));
+            // zstd's frame header has a bit that its decoder ignores.
+            prop_assert!(!matches!(read, Some(Ok(found)) if found != bytes));
         }
     }
 

@@ -24,6 +24,7 @@
 //! - [`frame`], [`segment`]: small objects
 //! - [`large`]: large blobs: the ladder from reflink to reference, and the places where their bytes are
 //! - [`staging`]: temporary files with an owner
+//! - [`quarantine`]: what has come from outside, until it is released as a whole
 //! - [`writer`], [`reader`]: objects in and out
 //! - [`known_files`]: digests of files on disk that need not be computed again
 //! - [`records`]: small tables for the floors above
@@ -37,6 +38,7 @@ pub mod index;
 pub mod known_files;
 pub mod large;
 pub mod locator;
+pub mod quarantine;
 pub mod reader;
 pub mod records;
 pub mod segment;
@@ -48,6 +50,7 @@ pub use handle::{Store, StoreOptions};
 pub use known_files::{Known, KnownFiles};
 pub use large::{How, LinkPolicy};
 pub use locator::{Info, Locator, Place};
+pub use quarantine::{LargeFile, Quarantine, Released};
 pub use reader::ObjectReader;
 pub use records::{RecordTable, Records};
 pub use writer::{Stored, Writer};

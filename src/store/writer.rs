@@ -81,6 +81,12 @@ struct Pending {
     used: Vec<ObjectId>,
 }
 
+impl Pending {
+    fn is_due(&self) -> bool {
+        self.bytes >= PUBLISH_BYTES || self.objects.len() >= PUBLISH_OBJECTS
+    }
+}
+
 /// A large blob that has come in.
 struct Arrival {
     id: ObjectId,
@@ -178,7 +184,7 @@ impl Writer {
             Self::give_up(&mut state);
         }
         done?;
-        let is_due = state.pending.bytes >= PUBLISH_BYTES || state.pending.objects.len() >= PUBLISH_OBJECTS;
+        let is_due = state.pending.is_due();
         drop(state);
         if is_due { self.publish_pending() } else { Ok(()) }
     }
@@ -197,11 +203,16 @@ impl Writer {
             }
             heads.push((frames.len() as u64, frame::append(kind, id, &bytes, &mut frames)));
         }
+        self.state().pending.used.append(&mut used);
+        self.append_frames(&frames, &heads)
+    }
+
+    /// Appends frames of objects that are new; each with its offset among them.
+    fn append_frames(&self, frames: &[u8], heads: &[(u64, frame::Header)]) -> Result<()> {
         let mut state = self.state();
         if state.is_broken {
             return Err(Error::Abandoned);
         }
-        state.pending.used.append(&mut used);
         if heads.is_empty() {
             return Ok(());
         }
@@ -216,7 +227,7 @@ impl Writer {
         }
         let Some(segment) = state.segment.as_mut() else { return Err(Error::Abandoned) };
         let number = segment.number;
-        let start = segment.append(&frames)?;
+        let start = segment.append(frames)?;
         let located = heads.iter().map(|(at, header)| (header.id, segment::locator(number, start + at, header)));
         state.pending.objects.extend(located);
         state.pending.bytes += frames.len() as u64;
@@ -364,6 +375,37 @@ impl Writer {
         };
         put().inspect_err(|_| self.forget(&id))?;
         Ok(true)
+    }
+
+    /// Takes over frames that were made elsewhere, of objects that the store does not have; each with its offset among them.
+    pub(super) fn put_frames(&self, frames: &[u8], heads: &[(u64, frame::Header)]) -> Result<()> {
+        let done = self.append_frames(frames, heads);
+        let mut state = self.state();
+        if done.is_err() {
+            Self::give_up(&mut state);
+        }
+        done?;
+        let is_due = state.pending.is_due();
+        drop(state);
+        if is_due { self.publish_pending() } else { Ok(()) }
+    }
+
+    /// Takes over a file of the caller's that holds the large blob `id`; false when the store has its bytes already.
+    pub(super) fn put_staged(&self, id: ObjectId, size: u64, aside: &Path) -> Result<bool> {
+        let store = Store { shared: Arc::clone(&self.shared) };
+        // A user's file that still has the bytes is place enough.
+        let is_there = self.shared.index.locator(&id)?.is_some() && store.open_object(&id).is_ok();
+        if is_there {
+            self.count_on(vec![id]);
+            return Ok(false);
+        }
+        self.arrive(id, size, aside)?;
+        Ok(true)
+    }
+
+    /// Notes objects of the store that what is being put relies on.
+    pub(super) fn count_on(&self, mut ids: Vec<ObjectId>) {
+        self.state().pending.used.append(&mut ids);
     }
 
     /// Moves a staged file, whose bytes were hashed while we wrote them, to its place.
