@@ -9,9 +9,11 @@ use crate::plumbing::commit_tree::CommitTree;
 use crate::plumbing::diff_tree::DiffTree;
 use crate::plumbing::hash_object::HashObject;
 use crate::plumbing::index_dir::IndexDir;
+use crate::plumbing::pack::Pack;
 use crate::plumbing::rev_list::RevList;
 use crate::plumbing::rev_parse::RevParse;
 use crate::plumbing::show_ref::ShowRef;
+use crate::plumbing::unpack::Unpack;
 use crate::plumbing::update_ref::UpdateRef;
 use crate::porcelain::diff::Diff;
 use crate::porcelain::log::Log;
@@ -64,6 +66,8 @@ enum Verb {
     Models(Models),
     /// List what was done, command by command
     Operations(Operations),
+    /// Write objects as one stream; ids on standard input
+    Pack(Pack),
     /// List snapshots, children before parents, and what they need
     RevList(RevList),
     /// Print the ids that revisions name
@@ -74,6 +78,8 @@ enum Verb {
     ShowRef(ShowRef),
     /// List, set and delete tags
     Tag(Tag),
+    /// Verify and store a pack from standard input
+    Unpack(Unpack),
     /// Change refs, if they are what was expected
     UpdateRef(UpdateRef),
     Use(Use),
@@ -96,11 +102,13 @@ impl Verb {
             Verb::List(command) => command.run(session),
             Verb::Log(command) => command.run(session),
             Verb::Operations(command) => command.run(session),
+            Verb::Pack(command) => command.run(session),
             Verb::RevList(command) => command.run(session),
             Verb::RevParse(command) => command.run(session),
             Verb::Show(command) => command.run(session),
             Verb::ShowRef(command) => command.run(session),
             Verb::Tag(command) => command.run(session),
+            Verb::Unpack(command) => command.run(session),
             Verb::UpdateRef(command) => command.run(session),
             Verb::Use(command) => command.run(session),
             Verb::Models(command) => command.run(session),

@@ -1,5 +1,6 @@
 //! Errors of the library as failures of a command: one file a floor.
 
+mod bundle;
 mod digest;
 mod environment;
 mod history;

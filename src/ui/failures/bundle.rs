@@ -1,0 +1,56 @@
+//! The bundle floor's errors as a person reads them.
+
+use std::io;
+
+use crate::bundle::guard::Rule;
+use crate::bundle::pack::PackError;
+use crate::bundle::receive::ReceiveError;
+use crate::bundle::send::SendError;
+use crate::bundle::unpack::UnpackError;
+use crate::ui::{Exit, Failure};
+
+impl From<SendError> for Failure {
+    fn from(error: SendError) -> Failure {
+        let message = error.to_string();
+        match error {
+            SendError::Absent(_) => Failure::new(Exit::NotFound, message)
+                .hint("models that are not here have sources; leave them out, or bring them in first"),
+            SendError::Store(error) => error.into(),
+            SendError::Pack(error) => error.into(),
+        }
+    }
+}
+
+impl From<PackError> for Failure {
+    fn from(error: PackError) -> Failure {
+        let message = error.to_string();
+        match error {
+            PackError::Write(error) if error.kind() == io::ErrorKind::BrokenPipe => error.into(),
+            PackError::Write(error) => Failure::io("writing the pack", &error),
+            PackError::Read { id, error } => Failure::io(format_args!("object {id}"), &error),
+            PackError::Size { .. } | PackError::Decode { .. } => {
+                Failure::new(Exit::Damaged, message).hint("`comfrey fsck` lists what else is damaged and who needs it")
+            }
+            PackError::TooLarge { .. } => Failure::new(Exit::Usage, message),
+            PackError::Interrupted => Failure::new(Exit::Interrupted, message),
+        }
+    }
+}
+
+impl From<ReceiveError> for Failure {
+    fn from(error: ReceiveError) -> Failure {
+        let message = error.to_string();
+        match error {
+            ReceiveError::Refused(UnpackError::Read(error)) => Failure::io("standard input", &error),
+            ReceiveError::Refused(UnpackError::Limit(Rule::Ratio { .. })) => Failure::new(Exit::Damaged, message)
+                .hint("nothing was stored. Where you trust who made it, `--max-ratio N` allows more"),
+            ReceiveError::Refused(UnpackError::Version(_)) => Failure::new(Exit::Damaged, message)
+                .hint("nothing was stored. A newer Comfrey may have made it; use that one"),
+            ReceiveError::Refused(_) => {
+                Failure::new(Exit::Damaged, message).hint("nothing was stored. Have it made or sent again")
+            }
+            ReceiveError::Store(error) => error.into(),
+            ReceiveError::Interrupted => Failure::new(Exit::Interrupted, message),
+        }
+    }
+}
