@@ -2,6 +2,7 @@
 //!
 //! - [`write_tree`]: a folder becomes a tree
 //! - [`weights`]: which files are models
+//! - [`check_out`]: a tree becomes a folder
 //! - [`tree_at`]: the entry at a path, and all entries in order
 //! - [`build`]: trees made of entries rather than of files
 //! - [`ignore`]: which files stay out of trees
@@ -9,6 +10,7 @@
 //! - [`problem`]: what a walk could not take in, or took in with a doubt
 
 pub mod build;
+pub mod check_out;
 pub mod error;
 pub mod ignore;
 pub mod problem;
@@ -18,6 +20,7 @@ pub mod weights;
 pub mod write_tree;
 
 pub use build::{IdsOnly, KeepTree, build_tree, graft};
+pub use check_out::{CheckOutOptions, CheckedOut, check_out};
 pub use error::Error;
 pub use ignore::IgnoreRules;
 pub use problem::{Problem, Reason};

@@ -269,22 +269,15 @@ impl<'a> Walker<'a> {
 
     /// The rules that hold in a folder with these names in it.
     fn rules_inside(&self, folder: &Folder, place: &Place, listed: &[Listed], rules: Rules) -> Rules {
-        let mut texts = Vec::new();
-        for name in RULE_FILES {
-            let there = listed.binary_search_by(|listed| listed.name.as_os_str().cmp(OsStr::new(name)));
-            let Ok(at) = there else { continue };
-            if listed[at].kind.is_some_and(|kind| kind != FileKind::File) {
-                continue;
-            }
-            match read_rules(folder, OsStr::new(name)) {
-                Ok(text) => texts.push((self.path.join(place.path()).join(name), text)),
-                Err(error) => self.report(place.path().join(name), Reason::Unreadable(error)),
-            }
+        let (texts, unread) = rule_texts(folder, &place.path(), listed);
+        for (path, error) in unread {
+            self.report(path, Reason::Unreadable(error));
         }
         if texts.is_empty() {
             return rules;
         }
-        let (rules, problems) = rules.inside(&texts, place.depth as usize);
+        let (rules, mut problems) = rules.inside(&texts, place.depth as usize);
+        problems.iter_mut().for_each(|problem| problem.path = self.path.join(&problem.path));
         self.problems.lock().unwrap_or_else(PoisonError::into_inner).extend(problems);
         rules
     }
@@ -382,6 +375,27 @@ fn read_target(folder: &Folder, name: &EntryName) -> Result<String, Reason> {
 
 /// No file of rules is longer than this; what lies beyond is not read.
 const LONGEST_RULES: u64 = 1 << 20;
+
+/// The files of rules among the names of a folder, in the order of [`RULE_FILES`], with their paths; and those that cannot be read.
+pub(super) fn rule_texts(
+    folder: &Folder,
+    path: &Path,
+    listed: &[Listed],
+) -> (Vec<PathAnd<Vec<u8>>>, Vec<PathAnd<io::Error>>) {
+    let (mut texts, mut unread) = (Vec::new(), Vec::new());
+    for name in RULE_FILES {
+        let found = listed.iter().find(|listed| listed.name == name);
+        if found.is_some_and(|listed| listed.kind.is_none_or(|kind| kind == FileKind::File)) {
+            match read_rules(folder, OsStr::new(name)) {
+                Ok(text) => texts.push((path.join(name), text)),
+                Err(error) => unread.push((path.join(name), error)),
+            }
+        }
+    }
+    (texts, unread)
+}
+
+pub(super) type PathAnd<T> = (PathBuf, T);
 
 fn read_rules(folder: &Folder, name: &OsStr) -> io::Result<Vec<u8>> {
     let mut text = Vec::new();

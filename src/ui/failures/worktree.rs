@@ -9,7 +9,23 @@ impl From<Error> for Failure {
         match error {
             Error::Io { path, source } => Failure::io(path.display(), &source),
             Error::Store(error) => error.into(),
-            Error::Tree { .. } | Error::NotAFolderInTree { .. } => Failure::new(Exit::Usage, message),
+            Error::Object { source, .. } => {
+                let Failure { exit, hint, .. } = source.into();
+                Failure { exit, message, hint }
+            }
+            Error::Tree { .. } | Error::NotAFolderInTree { .. } | Error::RefusedName { .. } => {
+                Failure::new(Exit::Usage, message)
+            }
+            Error::WrongSize { .. } | Error::TooManyEntries { .. } => Failure::new(Exit::Damaged, message),
+            Error::InTheWay { .. } => {
+                Failure::new(Exit::Conflict, message).hint("nothing was changed; move it elsewhere and run this again")
+            }
+            Error::ChangedMeanwhile { .. } => {
+                Failure::new(Exit::Conflict, message).hint("nothing was changed; run this again when it is at rest")
+            }
+            Error::NotTakenBack { .. } => {
+                Failure::new(Exit::Conflict, message).hint("move it back from there, and remove that folder")
+            }
             Error::Interrupted => Failure::new(Exit::Interrupted, message),
         }
     }
