@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::digest::{QuickHash, Sha256};
 use crate::models::{Depth, IndexedFile, ModelIndex, ModelRoot};
 use crate::object::ObjectId;
-use crate::ui::paths_in::PathsIn;
+use crate::ui::lines_in::LinesIn;
 use crate::ui::program::Command;
 use crate::ui::{Exit, Failure, Session};
 
@@ -40,7 +40,7 @@ impl Command for IndexDir {
     fn run(self, session: &mut Session<'_>) -> Result<Exit, Failure> {
         let store = session.store()?;
         let folders = if self.stdin_paths {
-            all_paths(PathsIn::new(&mut *session.input, self.nul)).map_err(|e| Failure::io("standard input", &e))?
+            all_paths(LinesIn::new(&mut *session.input, self.nul)).map_err(|e| Failure::io("standard input", &e))?
         } else {
             self.folders
         };
@@ -67,10 +67,10 @@ impl Command for IndexDir {
     }
 }
 
-fn all_paths(mut input: PathsIn<impl io::Read>) -> io::Result<Vec<PathBuf>> {
+fn all_paths(mut input: LinesIn<impl io::Read>) -> io::Result<Vec<PathBuf>> {
     let mut all = Vec::new();
     loop {
-        let arrived = input.arrived()?;
+        let arrived = input.arrived_paths()?;
         if arrived.is_empty() {
             return Ok(all);
         }

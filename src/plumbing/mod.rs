@@ -1,5 +1,6 @@
 //! One file a plumbing program: its arguments and its body.
 
+pub mod cat_object;
 pub mod commit_tree;
 pub mod diff_tree;
 pub mod hash_object;

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 
+use crate::plumbing::cat_object::CatObject;
 use crate::plumbing::commit_tree::CommitTree;
 use crate::plumbing::diff_tree::DiffTree;
 use crate::plumbing::hash_object::HashObject;
@@ -46,6 +47,8 @@ struct Comfrey {
 #[derive(clap::Subcommand)]
 enum Verb {
     Adopt(Adopt),
+    /// Look at objects
+    CatObject(CatObject),
     /// Make a snapshot of a tree
     CommitTree(CommitTree),
     Completions(Completions),
@@ -91,6 +94,7 @@ impl Verb {
     fn run(self, session: &mut Session<'_>) -> Result<Exit, Failure> {
         match self {
             Verb::Adopt(command) => command.run(session),
+            Verb::CatObject(command) => command.run(session),
             Verb::CommitTree(command) => command.run(session),
             Verb::Completions(command) => command.run(session),
             Verb::Config(command) => command.run(session),
@@ -101,6 +105,7 @@ impl Verb {
             Verb::Init(command) => command.run(session),
             Verb::List(command) => command.run(session),
             Verb::Log(command) => command.run(session),
+            Verb::Models(command) => command.run(session),
             Verb::Operations(command) => command.run(session),
             Verb::Pack(command) => command.run(session),
             Verb::RevList(command) => command.run(session),
@@ -111,7 +116,6 @@ impl Verb {
             Verb::Unpack(command) => command.run(session),
             Verb::UpdateRef(command) => command.run(session),
             Verb::Use(command) => command.run(session),
-            Verb::Models(command) => command.run(session),
             Verb::External(words) => external(words, session),
         }
     }

@@ -3,7 +3,7 @@
 //! - [`globals`]: the options that every command takes
 //! - [`session`]: what a command body works with: output, input, observer, clock, author
 //! - [`failure`]: errors as a person reads them, with their exit codes; `failures/`: each floor's errors as such
-//! - [`paths_in`]: paths on standard input
+//! - [`lines_in`]: lines on standard input, answered as they come
 //! - [`progress`]: bars and plain lines
 //! - [`report`]: sizes, times, plurals, tables, colours
 //! - [`prompt`]: how a person is asked, and what an answer may be
@@ -17,8 +17,8 @@ pub mod failure;
 mod failures;
 pub mod globals;
 pub mod json;
+pub mod lines_in;
 pub mod operations;
-pub mod paths_in;
 pub mod program;
 pub mod progress;
 pub mod prompt;

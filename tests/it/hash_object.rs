@@ -1,5 +1,7 @@
 //! `hash-object` as scripts use it.
 
+use comfrey::store::Store;
+
 use crate::support::Sandbox;
 
 const EMPTY: &str = "af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262";
@@ -114,4 +116,21 @@ fn one_path_is_answered_before_the_next_is_waited_for() {
 fn no_path_at_all_is_wrong_usage() {
     let run = Sandbox::new().comfrey(["hash-object"]).fails_with(2);
     assert!(run.stderr.contains("--stdin-paths"), "{}", run.stderr);
+}
+
+#[test]
+fn what_is_stored_is_printed_after_it_is_safe_and_can_be_had_again() {
+    let sandbox = Sandbox::new();
+    Store::create(&sandbox.join(".comfrey")).unwrap();
+    sandbox.write("hello", "hello");
+    sandbox.write("large", vec![7; 3 << 20]);
+    std::fs::create_dir(sandbox.join("folder")).unwrap();
+    let run = sandbox.comfrey(["hash-object", "-w", "hello", "folder", "large", "absent"]).fails_with(3);
+    let hashed = sandbox.comfrey(["hash-object", "hello", "large"]).success();
+    assert_eq!(run.stdout, hashed.stdout);
+    assert_eq!(run.stderr.lines().filter(|line| line.starts_with("error: ")).count(), 2, "{}", run.stderr);
+    let run = sandbox.comfrey(["hash-object", "-w", "--json", "--sha256", "--quick", "hello", "large"]).success();
+    assert!(run.stdout.contains(HELLO_SHA256) && run.stdout.contains(HELLO_QUICK), "{}", run.stdout);
+    let run = sandbox.comfrey_with_input(["hash-object", "-w", "--stdin", "--quick"], "hello").success();
+    assert_eq!(run.line(), format!("{HELLO} {HELLO_QUICK}"));
 }

@@ -1,31 +1,31 @@
-//! Paths on standard input, a line each or each ended by NUL.
+//! Lines on standard input, or paths each ended by NUL, answered as they come.
 
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::PathBuf;
 
-/// Reads paths as they come: all that have arrived at once, waiting only when there is none.
-pub struct PathsIn<R> {
+/// Reads lines as they come: all that have arrived at once, waiting only when there is none.
+pub struct LinesIn<R> {
     input: BufReader<R>,
     separator: u8,
-    /// The beginning of a path whose end has not arrived.
+    /// The beginning of a line whose end has not arrived.
     begun: Vec<u8>,
 }
 
-impl<R: Read> PathsIn<R> {
-    /// `nul`: each path ends with a NUL byte instead of a line feed.
+impl<R: Read> LinesIn<R> {
+    /// `nul`: each line ends with a NUL byte instead of a line feed.
     pub fn new(input: R, nul: bool) -> Self {
         let separator = if nul { 0 } else { b'\n' };
-        PathsIn { input: BufReader::with_capacity(256 * 1024, input), separator, begun: Vec::new() }
+        LinesIn { input: BufReader::with_capacity(256 * 1024, input), separator, begun: Vec::new() }
     }
 
-    /// The paths that have arrived, at least one; none at the end. Empty ones are passed over.
-    pub fn arrived(&mut self) -> io::Result<Vec<PathBuf>> {
-        let mut paths = Vec::new();
-        while paths.is_empty() {
+    /// The lines that have arrived, at least one; none at the end. Empty ones are passed over.
+    pub fn arrived(&mut self) -> io::Result<Vec<Vec<u8>>> {
+        let mut lines = Vec::new();
+        while lines.is_empty() {
             let bytes = self.input.fill_buf()?;
             if bytes.is_empty() {
-                let last = std::mem::take(&mut self.begun);
-                paths.extend(path(&last));
+                lines.push(std::mem::take(&mut self.begun));
+                lines.retain(|line| !line.is_empty());
                 break;
             }
             let length = bytes.len();
@@ -33,34 +33,33 @@ impl<R: Read> PathsIn<R> {
             // `split` gives at least one part, and the last of them has no separator behind it.
             let last = parts.next_back().unwrap_or_default();
             for part in parts {
-                if self.begun.is_empty() {
-                    paths.extend(path(part));
-                } else {
-                    self.begun.extend_from_slice(part);
-                    paths.extend(path(&std::mem::take(&mut self.begun)));
-                }
+                self.begun.extend_from_slice(part);
+                lines.push(std::mem::take(&mut self.begun));
             }
+            lines.retain(|line| !line.is_empty());
             self.begun.extend_from_slice(last);
             self.input.consume(length);
         }
-        Ok(paths)
+        Ok(lines)
+    }
+
+    /// The same lines as paths.
+    pub fn arrived_paths(&mut self) -> io::Result<Vec<PathBuf>> {
+        Ok(self.arrived()?.into_iter().map(path).collect())
     }
 }
 
 /// On Windows, where paths are not bytes, they are read as UTF-8.
-fn path(bytes: &[u8]) -> Option<PathBuf> {
-    if bytes.is_empty() {
-        return None;
-    }
+fn path(bytes: Vec<u8>) -> PathBuf {
     #[cfg(unix)]
     {
-        use std::os::unix::ffi::OsStrExt;
-        Some(PathBuf::from(std::ffi::OsStr::from_bytes(bytes)))
+        use std::os::unix::ffi::OsStringExt;
+        PathBuf::from(std::ffi::OsString::from_vec(bytes))
     }
     #[cfg(windows)]
     {
-        let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
-        Some(PathBuf::from(String::from_utf8_lossy(bytes).into_owned()))
+        let bytes = bytes.strip_suffix(b"\r").unwrap_or(&bytes);
+        PathBuf::from(String::from_utf8_lossy(bytes).into_owned())
     }
 }
 
@@ -83,8 +82,8 @@ mod tests {
     }
 
     fn all(pieces: Vec<&'static [u8]>, nul: bool) -> Vec<Vec<PathBuf>> {
-        let mut paths = PathsIn::new(Pieces(pieces), nul);
-        std::iter::from_fn(|| Some(paths.arrived().unwrap()).filter(|arrived| !arrived.is_empty())).collect()
+        let mut paths = LinesIn::new(Pieces(pieces), nul);
+        std::iter::from_fn(|| Some(paths.arrived_paths().unwrap()).filter(|arrived| !arrived.is_empty())).collect()
     }
 
     #[test]
