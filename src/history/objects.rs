@@ -2,6 +2,7 @@
 
 use crate::object::{Encoded, IdPrefix, Kind, ObjectId};
 
+use crate::platform::lock::LockFile;
 use crate::store::{self, Store};
 
 use super::{Error, Result};
@@ -18,6 +19,8 @@ pub trait Objects {
     fn put(&self, kind: Kind, bytes: &[u8]) -> Result<ObjectId>;
     /// The newest operation.
     fn head_operation(&self) -> Result<Option<ObjectId>>;
+    /// Keeps other programs from making operations until what is returned is dropped.
+    fn lock_operations(&self) -> Result<Option<LockFile>>;
     /// Makes `new` the newest operation if `expected` still is; false if someone was faster.
     fn advance_operation(&self, expected: Option<ObjectId>, new: ObjectId) -> Result<bool>;
 }
@@ -63,6 +66,10 @@ impl Objects for Store {
 
     fn head_operation(&self) -> Result<Option<ObjectId>> {
         Ok(Store::head_operation(self)?)
+    }
+
+    fn lock_operations(&self) -> Result<Option<LockFile>> {
+        Ok(Some(Store::lock_operations(self)?))
     }
 
     fn advance_operation(&self, expected: Option<ObjectId>, new: ObjectId) -> Result<bool> {
@@ -163,6 +170,10 @@ pub mod map {
 
         fn head_operation(&self) -> Result<Option<ObjectId>> {
             Ok(self.head.get())
+        }
+
+        fn lock_operations(&self) -> Result<Option<LockFile>> {
+            Ok(None)
         }
 
         fn advance_operation(&self, expected: Option<ObjectId>, new: ObjectId) -> Result<bool> {

@@ -2,7 +2,8 @@
 //!
 //! The store names one operation, the newest. Each operation holds its parent and all refs after it, so refs at any
 //! moment are those of one object, and a change of refs is: put the new operation, then swap the store's name
-//! for it if nobody was faster (invariant H1).
+//! for it if nobody was faster (invariant H1). That swap is what makes it right; a lock around it all keeps operations that would
+//! lose the race from being stored, so that a rebuilt index can tell the newest operation by the chain alone (invariant H8).
 
 use std::collections::BTreeMap;
 
@@ -46,15 +47,16 @@ pub fn refs_after(objects: &dyn Objects, operation: &ObjectId) -> Result<Refs> {
 /// Changes refs as one operation: `edit` is given the refs of now. When another program was faster, `edit` is called
 /// again with its refs, so it must decide from what it is given alone.
 ///
-/// Returns the new operation; nothing when `edit` changed nothing and the record restores and undoes nothing, and then
+/// `edit` must not itself change refs by a transaction. Returns the new operation; nothing when `edit` changed nothing and the record restores and undoes nothing, and then
 /// nothing is written. Errors: those of `edit`, and of the store; then nothing has changed.
 pub fn transact<E: From<Error>>(
     objects: &dyn Objects,
     record: &Record,
     mut edit: impl FnMut(&mut Refs) -> Result<(), E>,
 ) -> Result<Option<ObjectId>, E> {
+    let _alone = objects.lock_operations()?;
     loop {
-        let head = objects.head_operation().map_err(E::from)?;
+        let head = objects.head_operation()?;
         let before = match &head {
             Some(head) => refs_after(objects, head)?,
             None => Refs::default(),

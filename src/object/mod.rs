@@ -10,6 +10,8 @@
 //! - [`encoding`]: values to bytes and back, and their ids
 
 pub mod encoding;
+#[cfg(test)]
+mod golden;
 pub mod id;
 pub mod name;
 pub mod operation;

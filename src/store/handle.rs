@@ -143,6 +143,19 @@ impl Store {
         self.shared.index.advance_operation(expected, new)
     }
 
+    /// Held by who makes an operation, from reading the newest to being it, so that no operation is stored that never becomes the
+    /// newest: `fsck --rebuild-index` knows the newest only by its place in the chain.
+    pub fn lock_operations(&self) -> Result<LockFile> {
+        let path = self.shared.folder.join("operations.lock");
+        let options = &self.shared.options;
+        let patience = Patience {
+            timeout: options.lock_timeout,
+            observer: options.observer.as_ref(),
+            what: "a change of refs by another program",
+        };
+        LockFile::take(&path, Access::Exclusive, patience).map_err(|e| Error::lock(&path, e))
+    }
+
     /// A small table of the floors above.
     pub fn records(&self, table: RecordTable) -> Records<'_> {
         Records { index: &self.shared.index, table }

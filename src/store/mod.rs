@@ -5,6 +5,7 @@
 //!   format                version and required features
 //!   store.redb            index: where each object is, known files, the newest operation, small tables
 //!   write.lock            held by who writes to the index, for a moment each time
+//!   operations.lock       held by who changes refs
 //!   gc.lock               shared by writers, exclusive for who deletes
 //!   segments/00000001.seg small objects, with a lock file beside each
 //!   large/ab/cdef…        large blobs, one read-only file each

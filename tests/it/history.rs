@@ -403,3 +403,61 @@ fn of_many_processes_that_want_the_same_ref_one_gets_it() {
     codes.sort_unstable();
     assert_eq!(codes, [0, 4, 4, 4, 4, 4]);
 }
+
+#[test]
+fn who_loses_the_race_for_a_ref_leaves_no_operation_behind() {
+    let workspace = Workspace::new();
+    let id = workspace.commit("first", &[]);
+    let of_each: Vec<_> = (0..6).map(|n| format!("tags/t{}", n / 3)).collect();
+    let children: Vec<_> = of_each
+        .iter()
+        .map(|name| {
+            let mut command = workspace.sandbox.comfrey_command(["update-ref", name, &id, ""]);
+            command.stderr(Stdio::null()).spawn().unwrap()
+        })
+        .collect();
+    for mut child in children {
+        child.wait().unwrap();
+    }
+    let in_chain: HashSet<ObjectId> = workspace.operations().into_iter().map(|(id, _)| id).collect();
+    let store = workspace.store();
+    let mut stored = HashSet::new();
+    for first in 0..=0xffff_u16 {
+        let prefix = format!("{first:04x}").parse().unwrap();
+        let found = (&store as &dyn Objects).matching(&prefix, 100).unwrap();
+        stored.extend(found.into_iter().filter(|(_, kind)| *kind == Kind::Operation).map(|(id, _)| id));
+    }
+    assert_eq!(stored, in_chain);
+}
+
+/// Every step that touches the disk fails once, then fails for good, then ends the process: the refs are the old or the
+/// new ones, every operation can be read, and the next command works.
+#[test]
+fn a_change_of_refs_that_fails_at_any_step_leaves_the_old_refs_or_the_new() {
+    for manner in ["", "+", "!"] {
+        let workspace = Workspace::new();
+        let id = workspace.commit("first", &[("a", "1")]);
+        let mut step = 0;
+        loop {
+            step += 1;
+            assert!(step < 200, "the change never gets through");
+            let tag = format!("tags/at-{step}");
+            let before = workspace.lines(["show-ref"]);
+            let mut command = workspace.sandbox.comfrey_command(["update-ref", &tag, &id, ""]);
+            command.env("COMFREY_FAULT_AT", format!("{step}{manner}"));
+            let run = Run::of(command);
+            let after = workspace.lines(["show-ref"]);
+            let line = format!("{id} workspace/{tag}");
+            let without: Vec<_> = after.iter().filter(|found| **found != line).cloned().collect();
+            assert_eq!(without, before, "step {step}{manner}");
+            if run.code == 0 {
+                assert!(after.contains(&line), "what was promised is there");
+                break;
+            }
+            assert!(manner == "!" || run.stderr.starts_with("error: "), "step {step}{manner}: {}", run.stderr);
+            assert!(workspace.operations().windows(2).all(|pair| pair[0].1.parent == Some(pair[1].0)));
+            workspace.run(["update-ref", &format!("tags/after-{step}"), &id, ""]).success();
+        }
+        assert!(step > 4, "there were steps to fail at");
+    }
+}
