@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::history::{Objects, RefChange, Refs, operations::refs_after};
-use crate::object::{ObjectId, Operation, RefTarget};
+use crate::object::{Kind, ObjectId, Operation, RefTarget};
 
 use super::{Failure, Session};
 
@@ -19,6 +19,9 @@ pub struct Told {
 /// An operation in JSON.
 #[derive(Debug, Serialize)]
 pub struct OperationShape<'a> {
+    /// `operation`, where other kinds could stand.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<Kind>,
     /// How many operations came after it: the number in `@{n}`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub n: Option<u64>,
@@ -94,6 +97,7 @@ impl<'a> OperationShape<'a> {
         let text = |target: &Option<RefTarget>| target.as_ref().map(RefTarget::to_string);
         let change = |c: &'a RefChange| ChangeShape { name: &c.name, old: text(&c.old), new: text(&c.new) };
         OperationShape {
+            kind: if n.is_none() { Some(Kind::Operation) } else { None },
             n,
             id: *id,
             parent: operation.parent,

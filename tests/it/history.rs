@@ -461,3 +461,94 @@ fn a_change_of_refs_that_fails_at_any_step_leaves_the_old_refs_or_the_new() {
         assert!(step > 4, "there were steps to fail at");
     }
 }
+
+/// The first JSON block in a section of `docs/json.md`.
+fn documented(section: &str) -> Value {
+    let text = include_str!("../../docs/json.md");
+    let (_, rest) = text.split_once(&format!("\n## {section}\n")).unwrap_or_else(|| panic!("no section {section}"));
+    let (_, rest) = rest.split_once("```json\n").unwrap();
+    serde_json::from_str(rest.split_once("```").unwrap().0).unwrap()
+}
+
+/// Every field that is documented is there, and every field that is there is documented.
+#[track_caller]
+fn same_fields(path: &str, documented: &Value, printed: &Value) {
+    match (documented, printed) {
+        (Value::Object(documented), Value::Object(printed)) => {
+            let names = |object: &serde_json::Map<String, Value>| -> Vec<String> {
+                let mut names: Vec<_> = object.keys().cloned().collect();
+                names.sort();
+                names
+            };
+            assert_eq!(names(documented), names(printed), "{path}");
+            documented.iter().for_each(|(name, value)| same_fields(&format!("{path}.{name}"), value, &printed[name]));
+        }
+        (Value::Array(documented), Value::Array(printed)) => {
+            if let (Some(documented), Some(printed)) = (documented.first(), printed.first()) {
+                same_fields(&format!("{path}[]"), documented, printed);
+            }
+        }
+        _ => {}
+    }
+}
+
+#[test]
+fn what_is_printed_as_json_is_what_is_documented() {
+    let (workspace, [_, second, _]) = with_three();
+    let tree = workspace.tree(&[("a", "1")]).to_hex();
+    workspace.run(["tag", "x"]).success();
+    let zero = workspace.json(["update-ref", "--json", "HEAD", &second]);
+    same_fields("update-ref", &documented("update-ref"), &zero[0]);
+    for (section, arguments) in [
+        ("commit-tree", vec!["commit-tree", &tree, "-p", "HEAD", "-m", "x"]),
+        ("diff, diff-tree", vec!["diff-tree", "v1", "v2"]),
+        ("log", vec!["log"]),
+        ("operations", vec!["operations"]),
+        ("rev-parse", vec!["rev-parse", "HEAD:a.txt"]),
+        ("show-ref", vec!["show-ref", "HEAD"]),
+        ("tag", vec!["tag", "y"]),
+    ] {
+        let printed = &workspace.json(arguments.iter().copied().chain(["--json"]))[0];
+        same_fields(section, &documented(section), printed);
+    }
+    let listed = workspace.json(["rev-list", "--objects", "--json", "HEAD"]);
+    same_fields("rev-list", &documented("rev-list"), listed.last().unwrap());
+}
+
+#[test]
+fn what_a_snapshot_needs_goes_through_a_pipe_into_another_store() {
+    let (workspace, [.., third]) = with_three();
+    let other = Workspace::new();
+    let to = other.sandbox.path().display().to_string();
+    let script = format!("comfrey rev-list --objects HEAD | comfrey pack | comfrey --workspace '{to}' unpack");
+    let run = workspace.sandbox.shell(&script);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    other.run(["update-ref", "HEAD", &third]).success();
+    let log = |workspace: &Workspace| workspace.run(["log"]).success().stdout;
+    assert_eq!(log(&other), log(&workspace));
+    assert_eq!(other.run(["show", "v1:nodes/x.py"]).success().stdout, "x");
+}
+
+#[test]
+fn names_with_control_characters_are_quoted_unless_nul_ends_the_line() {
+    let workspace = Workspace::new();
+    workspace.commit("odd", &[("line\nfeed", "1"), ("plain ü", "2")]);
+    assert_eq!(workspace.lines(["diff-tree", "--name-only", "v1"]), ["\"line\\nfeed\"", "plain ü"]);
+    assert_eq!(
+        workspace.run(["diff-tree", "-z", "--name-status", "v1"]).success().stdout,
+        "A\tline\nfeed\0A\tplain ü\0"
+    );
+    assert_eq!(workspace.lines(["rev-list", "--objects", "HEAD"]).len(), 4);
+}
+
+#[test]
+fn an_unknown_environment_is_named_and_its_refs_are_enough_to_know_it() {
+    let (workspace, [first, ..]) = with_three();
+    workspace.run(["update-ref", "demo/heads/main", &first]).success();
+    assert_eq!(workspace.run(["-E", "demo", "rev-parse", "HEAD"]).success().line(), first);
+    assert_eq!(workspace.run(["rev-parse", "demo/v1"]).success().line(), first);
+    assert_eq!(workspace.lines(["-E", "demo", "show-ref"]), [format!("{first} demo/heads/main")]);
+    let run = workspace.run(["-E", "dmeo", "log"]).fails_with(3);
+    assert!(run.stderr.contains("there is no environment `dmeo`"), "{}", run.stderr);
+    assert_eq!(workspace.json(["-E", "demo", "operations", "--json"]).len(), 1);
+}
