@@ -1,8 +1,9 @@
 //! [`Store`]: create and open.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::faults::Faults;
@@ -15,6 +16,7 @@ use super::{Error, Result, format, staging};
 use crate::object::ObjectId;
 use crate::observer::{Observer, Silent};
 use crate::platform::durable;
+use crate::platform::identity::FileStamp;
 use crate::platform::lock::{Access, LockFile, Patience};
 
 /// How a store is opened.
@@ -52,6 +54,14 @@ pub struct Shared {
     pub(super) index: Index,
     pub(super) segments: Segments,
     pub(super) large: Large,
+    /// See [`Store::settle_links`].
+    pub(super) links: Mutex<HashMap<ObjectId, FileStamp>>,
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.settle_links();
+    }
 }
 
 impl fmt::Debug for Store {
@@ -99,6 +109,7 @@ impl Store {
                 index: Index::new(folder, options.clone(), Arc::clone(&faults)),
                 segments: Segments::new(folder, Arc::clone(&faults)),
                 large: Large::new(folder, Arc::clone(&faults)),
+                links: Mutex::default(),
                 faults,
             }),
         }

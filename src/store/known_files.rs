@@ -49,9 +49,10 @@ impl KnownFiles<'_> {
         order.sort_unstable_by_key(|&at| (stamps[at].device, stamps[at].inode));
         let keys: Vec<[u8; 16]> = order.iter().map(|&at| key(&stamps[at])).collect();
         let mut found = vec![None; stamps.len()];
-        for (&at, row) in order.iter().zip(self.index.known_files(&keys)?) {
-            found[at] = row.and_then(|row| Fact::decode(&row)).and_then(|fact| fact.of(&stamps[at]));
-        }
+        self.index.known_files(&keys, |place, row| {
+            let at = order[place];
+            found[at] = Fact::decode(row).and_then(|fact| fact.of(&stamps[at]));
+        })?;
         Ok(found)
     }
 

@@ -21,7 +21,7 @@
 //! - [`format`]: the `format` file
 //! - [`faults`]: the seam through which every effect on the disk goes, where tests make it fail
 //! - [`locator`]: where an object is, in 24 bytes
-//! - [`index`]: the one module that knows redb
+//! - [`index`]: the one module that knows redb; [`containment`]: keeps redb's panics in
 //! - [`frame`], [`segment`]: small objects
 //! - [`large`]: large blobs: the ladder from reflink to reference, and the places where their bytes are
 //! - [`staging`]: temporary files with an owner
@@ -30,6 +30,7 @@
 //! - [`known_files`]: digests of files on disk that need not be computed again
 //! - [`records`]: small tables for the floors above
 
+mod containment;
 pub mod error;
 pub mod faults;
 pub mod format;
@@ -44,6 +45,8 @@ pub mod reader;
 pub mod records;
 pub mod segment;
 pub mod staging;
+#[cfg(test)]
+mod tests;
 pub mod writer;
 
 pub use error::{Error, Result};

@@ -1,11 +1,15 @@
 //! Objects out of the store, verified.
 
+use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{MutexGuard, PoisonError};
 
 use rayon::prelude::*;
 
+use super::handle::Shared;
+use super::index::Additions;
 use super::large::{self, How, LARGE, LinkPolicy, PlaceRecord};
 use super::locator::{At, Info, Locator, Place};
 use super::segment::Trouble;
@@ -226,7 +230,8 @@ impl Store {
             Err(source) => return Err(Error::Io { path, source }),
         };
         let mut stamp = FileStamp::of_file(&file).map_err(Error::io(&path))?;
-        if !record.is_some_and(|record| record.trusts(&stamp)) {
+        let is_linked = !is_reference && self.shared.links().get(id) == Some(&stamp);
+        if !is_linked && !record.is_some_and(|record| record.trusts(&stamp)) {
             if stamp.size != size {
                 return Err(wrong("has another length now"));
             }
@@ -245,8 +250,8 @@ impl Store {
     /// Records that a place was found right. Where that cannot be written (a read-only store), it will be found out again.
     fn record_place(&self, id: &ObjectId, reference: Option<&Path>, record: &PlaceRecord) {
         let places = vec![large::place_row(id, reference, record)];
-        let additions = super::index::Additions { places, ..Default::default() };
-        drop(self.shared.index.add(&additions));
+        let additions = Additions { places, ..Default::default() };
+        self.shared.index.add_if_possible(&additions);
     }
 
     /// Writes a blob to the new file `to`: a large one by reflink, else (where the policy allows) as a hard link, else as a
@@ -340,12 +345,38 @@ impl Store {
         Ok(How::Copied)
     }
 
-    /// Our own link changed the stamp of the store's file: records the new one, so that the next use need not hash it.
+    /// Our own link changed the stamp of the store's file: keeps the new one in mind, so that the next use need not hash it.
     fn note_link(&self, id: &ObjectId, source: &Verified) {
-        let Ok(stamp) = FileStamp::of_path(&source.path) else { return };
-        large::settle(&stamp);
-        if FileStamp::of_path(&source.path).is_ok_and(|now| now == stamp) {
-            self.record_place(id, None, &PlaceRecord { stamp, verified: known_files::now() });
+        if let Ok(stamp) = FileStamp::of_path(&source.path) {
+            self.shared.links().insert(*id, stamp);
+        }
+    }
+
+    /// Records the stamps of large files that [`Store::materialize`] has linked. Otherwise done when the last handle of this store
+    /// is dropped; worth calling before that in a process that lives long.
+    pub fn settle_links(&self) {
+        self.shared.settle_links();
+    }
+}
+
+impl Shared {
+    /// Large files that got a further name, and the stamps that this gave them.
+    fn links(&self) -> MutexGuard<'_, HashMap<ObjectId, FileStamp>> {
+        self.links.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn settle_links(&self) {
+        let links = std::mem::take(&mut *self.links());
+        let mut places = Vec::new();
+        for (id, stamp) in links {
+            large::settle(&stamp);
+            if FileStamp::of_path(&self.large.path(&id)).is_ok_and(|now| now == stamp) {
+                places.push(large::place_row(&id, None, &PlaceRecord { stamp, verified: known_files::now() }));
+            }
+        }
+        if !places.is_empty() {
+            places.sort();
+            self.index.add_if_possible(&Additions { places, ..Default::default() });
         }
     }
 }

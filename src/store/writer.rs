@@ -304,7 +304,7 @@ impl Writer {
             self.state().pending.known_files.push(known_files::row(before, &known, began));
         }
         let stored = |how, stamp| Ok(Stored { id, size: before.size, how, stamp: Some(stamp) });
-        if !self.is_wanted(&id, &source, before, policy)? {
+        if !self.is_wanted(&id, &source, policy)? {
             return stored(How::AlreadyThere, *before);
         }
         let placed = self.shared.large.bring_in(self.staging()?, &source, &id, before, policy, observer);
@@ -317,7 +317,7 @@ impl Writer {
     }
 
     /// Whether the bytes of this large blob are still to be brought in.
-    fn is_wanted(&self, id: &ObjectId, source: &Path, stamp: &FileStamp, policy: LinkPolicy) -> Result<bool> {
+    fn is_wanted(&self, id: &ObjectId, source: &Path, policy: LinkPolicy) -> Result<bool> {
         {
             let mut state = self.state();
             if state.is_broken {
@@ -331,7 +331,12 @@ impl Writer {
         let store = Store { shared: Arc::clone(&self.shared) };
         let is_kept = match locator.at {
             At::Segment { .. } => true,
-            At::Large => std::fs::metadata(self.shared.large.path(id)).is_ok_and(|there| there.len() == locator.size),
+            // A file that may have been changed is replaced, which also heals one that was.
+            At::Large => {
+                let now = FileStamp::of_path(&self.shared.large.path(id)).ok();
+                let record = store.places(id)?.into_iter().find_map(|(path, record)| record.filter(|_| path.is_none()));
+                record.zip(now).is_some_and(|(record, now)| record.trusts(&now))
+            }
             At::Reference => {
                 let may_stay = matches!(policy, LinkPolicy::Auto | LinkPolicy::Reference);
                 let is_right = |(path, record): &(Option<PathBuf>, Option<PlaceRecord>)| {
@@ -343,7 +348,6 @@ impl Writer {
                 may_stay && store.places(id)?.iter().any(|place| is_this(&place.0) && is_right(place))
             }
         };
-        let _ = stamp;
         if is_kept {
             self.state().pending.used.push(*id);
         }
@@ -363,7 +367,7 @@ impl Writer {
     }
 
     fn put_large_bytes(&self, id: ObjectId, bytes: &[u8]) -> Result<bool> {
-        if !self.is_wanted(&id, Path::new(""), &NO_STAMP, LinkPolicy::Copy)? {
+        if !self.is_wanted(&id, Path::new(""), LinkPolicy::Copy)? {
             return Ok(false);
         }
         let put = || -> Result<()> {
@@ -448,7 +452,7 @@ impl Writer {
         }
         drop(file);
         let id = ObjectId(*hasher.finalize().as_bytes());
-        if !self.is_wanted(&id, Path::new(""), &NO_STAMP, LinkPolicy::Copy)? {
+        if !self.is_wanted(&id, Path::new(""), LinkPolicy::Copy)? {
             drop(std::fs::remove_file(&aside));
             return Ok(Stored { id, size, how: How::AlreadyThere, stamp: None });
         }
@@ -566,8 +570,6 @@ impl Drop for Writer {
         }
     }
 }
-
-const NO_STAMP: FileStamp = FileStamp { device: 0, inode: 0, size: 0, modified: 0, changed: 0 };
 
 #[cfg(test)]
 mod tests {
