@@ -47,9 +47,6 @@ pub struct Updated {
     pub problems: Vec<Problem>,
 }
 
-/// A key and its value.
-type Row = (Vec<u8>, Vec<u8>);
-
 /// One change to a table: a key and its new value.
 type Change = (Vec<u8>, Option<Vec<u8>>);
 
@@ -83,16 +80,18 @@ impl<'s> ModelIndex<'s> {
     }
 
     /// Rows of one root, sorted by path.
-    fn rows(&self, root: &ModelRoot) -> Result<Vec<Row>, Error> {
+    fn rows(&self, root: &ModelRoot) -> Result<Rows, Error> {
         let prefix = RootNumber::of(&root.directory).files_prefix();
-        Ok(self.store.records(RecordTable::ModelFiles).range(&prefix)?)
+        let mut rows = Rows::default();
+        self.store.records(RecordTable::ModelFiles).visit(&prefix, &mut |key, value| rows.add(key, value))?;
+        Ok(rows)
     }
 
     fn update_root(
         &self,
         root: &ModelRoot,
         scanned: Scanned,
-        rows: Vec<Row>,
+        rows: Rows,
         depth: Depth,
         observer: &dyn Observer,
         updated: &mut Updated,
@@ -200,7 +199,7 @@ impl<'s> ModelIndex<'s> {
         for root in roots {
             let shared = Arc::new(root.clone());
             let rows = self.rows(root)?;
-            files.extend(rows.iter().filter_map(|(key, value)| file_of(&shared, key, value)));
+            files.extend(rows.iter().filter_map(|(path, record)| Some(file_of(&shared, path.to_owned(), &record?))));
         }
         Ok(Inventory::new(files))
     }
@@ -216,7 +215,8 @@ impl<'s> ModelIndex<'s> {
     pub fn at(&self, root: &ModelRoot, path: &str) -> Result<Option<IndexedFile>, Error> {
         let key = RootNumber::of(&root.directory).file_key(path);
         let value = self.store.records(RecordTable::ModelFiles).get(&key)?;
-        Ok(value.and_then(|value| file_of(&Arc::new(root.clone()), &key, &value)))
+        let record = value.and_then(|value| Record::decode(&value));
+        Ok(record.map(|record| file_of(&Arc::new(root.clone()), path.to_owned(), &record)))
     }
 
     /// The id of one file, read now if it is not known for the bytes that the file has now, and then remembered.
@@ -319,6 +319,34 @@ impl<'s> ModelIndex<'s> {
     }
 }
 
+/// Rows of one root, in the order of their paths, as they are in the index: a hundred thousand cost three allocations.
+#[derive(Default)]
+struct Rows {
+    paths: String,
+    values: Vec<u8>,
+    /// Where each path and each value ends.
+    ends: Vec<(usize, usize)>,
+}
+
+impl Rows {
+    fn add(&mut self, key: &[u8], value: &[u8]) {
+        // Every key was made of a path that is UTF-8.
+        let Some(path) = key.get(PREFIX..).and_then(|path| std::str::from_utf8(path).ok()) else { return };
+        self.paths.push_str(path);
+        self.values.extend_from_slice(value);
+        self.ends.push((self.paths.len(), self.values.len()));
+    }
+
+    /// Paths and rows; nothing for a row that this program cannot read.
+    fn iter(&self) -> impl Iterator<Item = (&str, Option<Record>)> {
+        let mut begin = (0, 0);
+        self.ends.iter().map(move |end| {
+            let (path, value) = std::mem::replace(&mut begin, *end);
+            (&self.paths[path..end.0], Record::decode(&self.values[value..end.1]))
+        })
+    }
+}
+
 /// What a comparison of rows and files found.
 struct Compared {
     /// Rows that change without a file being read.
@@ -328,85 +356,75 @@ struct Compared {
 }
 
 /// Merges the two sorted lists and adds a file for every path in either to `updated`.
-fn compare(root: &ModelRoot, scanned: Scanned, rows: Vec<Row>, depth: Depth, updated: &mut Updated) -> Compared {
+fn compare(root: &ModelRoot, scanned: Scanned, rows: Rows, depth: Depth, updated: &mut Updated) -> Compared {
     let shared = Arc::new(root.clone());
+    let number = RootNumber::of(&root.directory);
     let mut compared = Compared { changes: Vec::new(), pending: Vec::new() };
-    updated.files.reserve(scanned.files.len());
-    let mut rows = rows.into_iter().peekable();
-    let mut found = scanned.files.into_iter().peekable();
-    loop {
-        let order = match (rows.peek(), found.peek()) {
-            (None, None) => break,
-            (Some(_), None) => std::cmp::Ordering::Less,
-            (None, Some(_)) => std::cmp::Ordering::Greater,
-            (Some((key, _)), Some(file)) => key.get(PREFIX..).unwrap_or_default().cmp(file.path.as_bytes()),
+    let Scanned { files, problems, unseen } = scanned;
+    updated.problems.extend(problems);
+    updated.files.reserve(files.len());
+    let mut vanished = |path: &str, record: Option<Record>, updated: &mut Updated| {
+        let Some(record) = record else {
+            compared.changes.push((number.file_key(path), None));
+            return;
         };
-        let row = if order.is_le() { rows.next() } else { None };
-        let file = if order.is_ge() { found.next() } else { None };
-        let record = row.as_ref().and_then(|(_, value)| Record::decode(value));
-        match (row, file) {
-            (row, Some(Found { path, stamp })) => {
-                let trusted = record.filter(|record| record.stamp == stamp && !record.racy);
-                let state = match (record, row, trusted) {
-                    (_, _, Some(trusted)) if !trusted.absent => FileState::Unchanged,
-                    (Some(record), _, _) if !record.absent => FileState::Changed,
-                    _ => FileState::New,
-                };
-                let file = IndexedFile {
-                    root: Arc::clone(&shared),
-                    path,
-                    stamp,
-                    quick: trusted.and_then(|known| known.quick),
-                    id: trusted.and_then(|known| known.id),
-                    sha256: trusted.and_then(|known| known.sha256),
-                    state,
-                };
-                let complete = match depth {
-                    Depth::Quick => file.quick.is_some(),
-                    Depth::Full { sha256 } => file.id.is_some() && (file.sha256.is_some() || !sha256),
-                };
-                // Back again, with the same stamp: a row to write, and nothing to read.
-                if !complete || state != FileState::Unchanged {
-                    compared.pending.push(updated.files.len());
-                }
-                updated.files.push(file);
-            }
-            (Some((key, value)), None) => {
-                let Some(mut file) = file_of(&shared, &key, &value) else {
-                    compared.changes.push((key, None));
-                    continue;
-                };
-                let below = |unseen: &String| {
-                    unseen.is_empty()
-                        || file.path.strip_prefix(unseen.as_str()).is_some_and(|rest| rest.starts_with('/'))
-                };
-                if scanned.unseen.iter().any(below) {
-                    // Nobody looked, so nobody knows.
-                } else if let (true, Some(record)) = (file.is_present(), record) {
-                    file.state = FileState::Removed;
-                    compared.changes.push((key, Some(Record { absent: true, ..record }.encode())));
-                }
-                updated.files.push(file);
-            }
-            (None, None) => {}
+        let mut file = file_of(&shared, path.to_owned(), &record);
+        let below = |unseen: &String| {
+            unseen.is_empty() || path.strip_prefix(unseen.as_str()).is_some_and(|rest| rest.starts_with('/'))
+        };
+        // Where nobody could look, nobody knows.
+        if !record.absent && !unseen.iter().any(below) {
+            file.state = FileState::Removed;
+            compared.changes.push((number.file_key(path), Some(Record { absent: true, ..record }.encode())));
         }
+        updated.files.push(file);
+    };
+    let mut rows = rows.iter().peekable();
+    for Found { path, stamp } in files {
+        while let Some((path, record)) = rows.next_if(|(known, _)| *known < path.as_str()) {
+            vanished(path, record, updated);
+        }
+        let record = rows.next_if(|(known, _)| *known == path).and_then(|(_, record)| record);
+        let trusted = record.filter(|record| record.stamp == stamp && !record.racy);
+        let state = match (record, trusted) {
+            (_, Some(trusted)) if !trusted.absent => FileState::Unchanged,
+            (Some(record), _) if !record.absent => FileState::Changed,
+            _ => FileState::New,
+        };
+        let file = IndexedFile {
+            root: Arc::clone(&shared),
+            path,
+            stamp,
+            quick: trusted.and_then(|known| known.quick),
+            id: trusted.and_then(|known| known.id),
+            sha256: trusted.and_then(|known| known.sha256),
+            state,
+        };
+        let complete = match depth {
+            Depth::Quick => file.quick.is_some(),
+            Depth::Full { sha256 } => file.id.is_some() && (file.sha256.is_some() || !sha256),
+        };
+        // Back again with the same stamp: a row to write, and nothing to read.
+        if !complete || state != FileState::Unchanged {
+            compared.pending.push(updated.files.len());
+        }
+        updated.files.push(file);
     }
-    updated.problems.extend(scanned.problems);
+    rows.for_each(|(path, record)| vanished(path, record, updated));
     compared
 }
 
 /// A row as a file, with the state of the last update.
-fn file_of(root: &Arc<ModelRoot>, key: &[u8], value: &[u8]) -> Option<IndexedFile> {
-    let record = Record::decode(value)?;
-    Some(IndexedFile {
+fn file_of(root: &Arc<ModelRoot>, path: String, record: &Record) -> IndexedFile {
+    IndexedFile {
         root: Arc::clone(root),
-        path: std::str::from_utf8(key.get(PREFIX..)?).ok()?.to_owned(),
+        path,
         stamp: record.stamp,
         quick: record.quick,
         id: record.id,
         sha256: record.sha256,
         state: if record.absent { FileState::Removed } else { FileState::Unchanged },
-    })
+    }
 }
 
 /// The row of a file that was read at or after `begun`.

@@ -57,7 +57,8 @@ pub fn scan(root: &ModelRoot, observer: &dyn Observer) -> Result<Scanned, Error>
     }
     let Gathered { mut files, mut problems, unseen, .. } =
         walk.found.into_inner().unwrap_or_else(PoisonError::into_inner);
-    files.sort_unstable_by(|a, b| a.path.cmp(&b.path));
+    // Each directory's files are in order already, and this sort makes use of that.
+    files.sort_by(|a, b| a.path.cmp(&b.path));
     problems.sort_by_cached_key(ToString::to_string);
     Ok(Scanned { files, problems, unseen })
 }
@@ -134,13 +135,15 @@ impl Walk<'_> {
         };
         self.observer.advanced(listed.len() as u64);
         let (mut files, mut links, mut problems) = (Vec::new(), Vec::new(), Vec::new());
+        // The same for all files of a directory.
+        let files_here = self.root.files_at(&join(&path, "*"));
         let downloading: HashSet<OsString> = listed.iter().filter_map(|entry| still_downloading(&entry.name)).collect();
         for entry in &listed {
             let name = match judge(&entry.name) {
                 Name::Plain(name) if !downloading.contains(&entry.name) => name,
                 Name::Plain(_) | Name::Hidden => continue,
                 Name::NotUtf8 => {
-                    let is_model = self.root.files_at(&path).include(&entry.name.to_string_lossy());
+                    let is_model = files_here.include(&entry.name.to_string_lossy());
                     if is_model || entry.kind == Some(FileKind::Folder) {
                         problems.push(Problem::NotUtf8(self.file(&path).join(&entry.name)));
                     }
@@ -151,8 +154,11 @@ impl Walk<'_> {
                     continue;
                 }
             };
-            let below = if path.is_empty() { name.to_owned() } else { format!("{path}/{name}") };
-            let counts = || self.root.files_at(&below).include(name);
+            let counts = || files_here.include(name);
+            if matches!(entry.kind, Some(FileKind::File)) && !counts() {
+                continue;
+            }
+            let below = join(&path, name);
             let kind = match entry.kind {
                 Some(kind) => Ok(kind),
                 None => folder.status(&entry.name).map(|status| status.kind),
@@ -179,6 +185,7 @@ impl Walk<'_> {
                 Err(source) => problems.push(Problem::Unreadable { path: self.file(&below), source }),
             }
         }
+        files.sort_unstable_by(|a: &Found, b| a.path.cmp(&b.path));
         let mut found = self.found();
         found.files.append(&mut files);
         found.links.extend(links);
@@ -201,6 +208,17 @@ impl Walk<'_> {
             Err(source) => self.unreadable(path, source),
         }
     }
+}
+
+/// The path of `name` in the directory at `path`.
+fn join(path: &str, name: &str) -> String {
+    let mut joined = String::with_capacity(path.len() + 1 + name.len());
+    if !path.is_empty() {
+        joined.push_str(path);
+        joined.push('/');
+    }
+    joined.push_str(name);
+    joined
 }
 
 /// What a name says of itself.

@@ -26,12 +26,17 @@ impl ObjectId {
 
     /// 64 lower-case hex digits.
     pub fn to_hex(&self) -> String {
-        let mut text = String::with_capacity(64);
-        for byte in self.0 {
-            text.push(char::from(HEX[usize::from(byte >> 4)]));
-            text.push(char::from(HEX[usize::from(byte & 15)]));
+        self.hex_digits().iter().copied().map(char::from).collect()
+    }
+
+    /// The same as ASCII bytes, for who writes many.
+    pub fn hex_digits(&self) -> [u8; 64] {
+        let mut digits = [0; 64];
+        for (pair, byte) in digits.chunks_exact_mut(2).zip(self.0) {
+            pair[0] = HEX[usize::from(byte >> 4)];
+            pair[1] = HEX[usize::from(byte & 15)];
         }
-        text
+        digits
     }
 
     /// The first ten digits, for people; not guaranteed to be unique.

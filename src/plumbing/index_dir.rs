@@ -104,7 +104,7 @@ fn record(file: &IndexedFile, root: &Path, line: &mut Vec<u8>) {
     for digest in digests {
         line.push(b'\t');
         match digest {
-            Some(digest) => line.extend_from_slice(ObjectId(digest).to_hex().as_bytes()),
+            Some(digest) => line.extend_from_slice(&ObjectId(digest).hex_digits()),
             None => line.push(b'-'),
         }
     }

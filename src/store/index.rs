@@ -403,6 +403,20 @@ impl Index {
         self.read(|transaction| rows_below(&transaction.open_table(table.definition())?, prefix))
     }
 
+    /// The same one by one, without a copy. `visit` runs within the read transaction and must be quick.
+    pub fn visit_records(&self, table: RecordTable, prefix: &[u8], visit: &mut dyn FnMut(&[u8], &[u8])) -> Result<()> {
+        self.read(|transaction| {
+            for row in transaction.open_table(table.definition())?.range(prefix..)? {
+                let (key, value) = row?;
+                if !key.value().starts_with(prefix) {
+                    break;
+                }
+                visit(key.value(), value.value());
+            }
+            Ok(())
+        })
+    }
+
     /// Changes records in one commit.
     pub fn change_records(&self, table: RecordTable, mut changes: Vec<Change>) -> Result<()> {
         if changes.is_empty() {

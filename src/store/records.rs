@@ -68,6 +68,11 @@ impl Records<'_> {
         self.index.records(self.table, prefix)
     }
 
+    /// The same one by one, without a copy: for tables of many rows. `visit` must be quick, and not use the store.
+    pub fn visit(&self, prefix: &[u8], visit: &mut dyn FnMut(&[u8], &[u8])) -> Result<()> {
+        self.index.visit_records(self.table, prefix, visit)
+    }
+
     /// Sets (`Some`) and removes (`None`) records in one durable commit.
     pub fn apply(&self, changes: Vec<Change>) -> Result<()> {
         self.index.change_records(self.table, changes)
