@@ -6,16 +6,20 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser};
 
 use crate::plumbing::cat_object::CatObject;
+use crate::plumbing::checkout_tree::CheckoutTree;
 use crate::plumbing::commit_tree::CommitTree;
 use crate::plumbing::diff_tree::DiffTree;
 use crate::plumbing::hash_object::HashObject;
 use crate::plumbing::index_dir::IndexDir;
+use crate::plumbing::ls_tree::LsTree;
+use crate::plumbing::make_tree::MakeTree;
 use crate::plumbing::pack::Pack;
 use crate::plumbing::rev_list::RevList;
 use crate::plumbing::rev_parse::RevParse;
 use crate::plumbing::show_ref::ShowRef;
 use crate::plumbing::unpack::Unpack;
 use crate::plumbing::update_ref::UpdateRef;
+use crate::plumbing::write_tree::WriteTree;
 use crate::porcelain::diff::Diff;
 use crate::porcelain::log::Log;
 use crate::porcelain::models::Models;
@@ -49,6 +53,8 @@ enum Verb {
     Adopt(Adopt),
     /// Look at objects
     CatObject(CatObject),
+    /// Write a tree into a folder
+    CheckoutTree(CheckoutTree),
     /// Make a snapshot of a tree
     CommitTree(CommitTree),
     Completions(Completions),
@@ -65,6 +71,10 @@ enum Verb {
     List(List),
     /// Show the history, newest first
     Log(Log),
+    /// List the entries of a tree
+    LsTree(LsTree),
+    /// Make a tree of entries on standard input
+    MakeTree(MakeTree),
     /// The model files of the workspace
     Models(Models),
     /// List what was done, command by command
@@ -86,6 +96,8 @@ enum Verb {
     /// Change refs, if they are what was expected
     UpdateRef(UpdateRef),
     Use(Use),
+    /// Store a folder as a tree
+    WriteTree(WriteTree),
     #[command(external_subcommand)]
     External(Vec<OsString>),
 }
@@ -95,6 +107,7 @@ impl Verb {
         match self {
             Verb::Adopt(command) => command.run(session),
             Verb::CatObject(command) => command.run(session),
+            Verb::CheckoutTree(command) => command.run(session),
             Verb::CommitTree(command) => command.run(session),
             Verb::Completions(command) => command.run(session),
             Verb::Config(command) => command.run(session),
@@ -105,6 +118,8 @@ impl Verb {
             Verb::Init(command) => command.run(session),
             Verb::List(command) => command.run(session),
             Verb::Log(command) => command.run(session),
+            Verb::LsTree(command) => command.run(session),
+            Verb::MakeTree(command) => command.run(session),
             Verb::Models(command) => command.run(session),
             Verb::Operations(command) => command.run(session),
             Verb::Pack(command) => command.run(session),
@@ -116,6 +131,7 @@ impl Verb {
             Verb::Unpack(command) => command.run(session),
             Verb::UpdateRef(command) => command.run(session),
             Verb::Use(command) => command.run(session),
+            Verb::WriteTree(command) => command.run(session),
             Verb::External(words) => external(words, session),
         }
     }

@@ -8,3 +8,4 @@ mod models;
 mod support;
 mod workflow;
 mod workspace;
+mod worktree;

@@ -30,6 +30,7 @@ pub struct Plan {
     pub extras: Vec<ExtraPath>,
     /// Files and links that are right.
     pub unchanged: u64,
+    target_is_absent: bool,
 }
 
 #[derive(Debug)]
@@ -58,6 +59,11 @@ pub struct ExtraPath {
 impl Plan {
     pub fn is_empty(&self) -> bool {
         self.puts.is_empty() && self.extras.is_empty()
+    }
+
+    /// False when the target is not there and is made as a whole.
+    pub fn has_target(&self) -> bool {
+        !self.target_is_absent
     }
 
     /// The path of a standing folder below the target, in the system's form.
@@ -125,6 +131,7 @@ impl Comparison<'_> {
         plan.folders.push(StandingFolder { parent: 0, name: None });
         if self.target.existing.is_none() {
             // The tree as a whole is put there: see `Stage::fill`.
+            plan.target_is_absent = true;
             let size = self.store.tree(tree)?.size();
             let name =
                 EntryName::new("target").map_err(|e| Error::Tree { path: RelativePath::root(), source: e.into() })?;
