@@ -3,8 +3,11 @@
 use serde::Serialize;
 
 use crate::environment::{Environment, EnvironmentName};
+use crate::history::View;
+use crate::object::{ObjectId, Snapshot, Time};
+use crate::store::Store;
 use crate::ui::program::Command;
-use crate::ui::report::{Align, Table};
+use crate::ui::report::{Align, Table, ago};
 use crate::ui::{Exit, Failure, Session, json};
 
 /// List the environments: where each ComfyUI lies, and its last snapshot
@@ -26,51 +29,82 @@ struct Row {
     version: Option<String>,
     commit: Option<String>,
     present: bool,
+    /// The last snapshot; null before the first.
+    head: Option<Head>,
+}
+
+/// An environment's last snapshot.
+#[derive(Serialize)]
+struct Head {
+    id: ObjectId,
+    version: String,
+    time: String,
+    message: String,
+    #[serde(skip)]
+    at: Time,
 }
 
 impl Command for List {
     fn run(self, session: &mut Session<'_>) -> Result<Exit, Failure> {
         let workspace = session.workspace()?;
         let active = workspace.active_name()?;
-        let mut environments = Vec::new();
+        let mut found = Vec::new();
         for name in workspace.environment_names()? {
             match workspace.environment(name.as_str()) {
-                Ok(environment) => environments.push(environment),
+                Ok(environment) => found.push((environment, head(workspace.store(), &name)?)),
                 // One that cannot be read hides no other.
                 Err(error) => session.complain(&error.into())?,
             }
         }
         let is_active = |environment: &Environment| Some(environment.name()) == active.as_ref();
         if session.globals.json {
-            let environments =
-                environments.iter().map(|environment| row(environment, is_active(environment))).collect();
+            let rows = found.into_iter().map(|(environment, head)| row(&environment, is_active(&environment), head));
+            let environments = rows.collect();
             session.print_json(&Answer { workspace: json::path(workspace.root()), environments })?;
             return Ok(Exit::Done);
         }
-        if environments.is_empty() {
-            session
-                .note("no environment yet; `comfrey adopt NAME PATH` takes an existing ComfyUI under Comfrey's care")?;
+        if found.is_empty() {
+            session.note("no environment yet: `comfrey adopt NAME PATH` takes an existing ComfyUI as it lies")?;
             return Ok(Exit::Done);
         }
+        let now = session.now()?;
         let paint = session.paint;
         let mut table = Table::new([Align::Left]);
-        for environment in &environments {
+        for (environment, head) in &found {
             let (mark, name) = match is_active(environment) {
                 true => ("*", paint.strong(environment.name())),
                 false => (" ", environment.name().to_string()),
             };
             let version = match environment.is_present() {
-                true => environment.version().summary().unwrap_or_else(|| "unknown version".into()),
+                true => environment.version().summary().unwrap_or_else(|| paint.faint("version unknown")),
                 false => paint.bad("its folder is gone"),
             };
-            table.row([format!("{mark} {name}"), environment.comfyui().display().to_string(), version]);
+            let last = match head {
+                Some(head) => format!("{} {}, {}", head.version, head.message, ago(head.at, now)),
+                None => paint.faint("no snapshot yet"),
+            };
+            table.row([format!("{mark} {name}"), environment.comfyui().display().to_string(), version, last]);
         }
         table.write(session.out)?;
         Ok(Exit::Done)
     }
 }
 
-fn row(environment: &Environment, active: bool) -> Row {
+/// The last snapshot of an environment.
+fn head(store: &Store, name: &EnvironmentName) -> Result<Option<Head>, Failure> {
+    let view = View::now(store, Some(name.as_str()))?;
+    let Some(id) = view.head()? else { return Ok(None) };
+    let snapshot: Snapshot = view.objects().read(&id)?;
+    Ok(Some(Head {
+        id,
+        version: view.versions()?.name(&id).unwrap_or_else(|| id.short()),
+        time: snapshot.time.to_string(),
+        message: snapshot.subject().to_owned(),
+        at: snapshot.time,
+    }))
+}
+
+fn row(environment: &Environment, active: bool, head: Option<Head>) -> Row {
     let version = environment.version();
     Row {
         name: environment.name().clone(),
@@ -80,5 +114,6 @@ fn row(environment: &Environment, active: bool) -> Row {
         version: version.number,
         commit: version.git.and_then(|git| git.commit),
         present: environment.is_present(),
+        head,
     }
 }
