@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
 
 use super::git::{self, GitFacts};
+use super::workspace::plain_path;
 
 /// How an installation came to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,7 +83,7 @@ pub const LOOKED_FOR: &str = "main.py beside comfy/, custom_nodes/ or models/ (a
 
 /// Recognises the installation at `path`, which may be ComfyUI's own folder or the one around it.
 pub fn recognise(path: &Path) -> Result<Installation, NotComfyUi> {
-    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let path = plain_path(path);
     match std::fs::metadata(&path) {
         Ok(metadata) if metadata.is_dir() => {}
         Ok(_) => return Err(NotComfyUi::File(path)),

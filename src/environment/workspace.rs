@@ -1,7 +1,7 @@
 //! The workspace: a folder that holds `.comfrey/` (the store) and environments that share it.
 
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use crate::models::{self, ModelRoot};
 use crate::store::{self, Store, StoreOptions};
@@ -86,7 +86,7 @@ impl Search {
         let named = [(&self.explicit, "named by --workspace"), (&self.variable, "named by COMFREY_HOME")];
         for (path, by) in named {
             if let Some(path) = path {
-                let path = self.start.join(path);
+                let path = plain_path(&self.start.join(path));
                 return if is_workspace(&path) { Ok(path) } else { Err(WorkspaceError::NotAWorkspace { path, by }) };
             }
         }
@@ -102,7 +102,7 @@ impl Search {
 
     /// Where a new workspace is made when no folder is named: where [`Search::find`] would look for it.
     pub fn target(&self) -> PathBuf {
-        let named = self.explicit.as_ref().or(self.variable.as_ref()).map(|path| self.start.join(path));
+        let named = self.explicit.as_ref().or(self.variable.as_ref()).map(|path| plain_path(&self.start.join(path)));
         named
             .or_else(|| self.home.as_ref().map(|home| home.join("comfrey")))
             .unwrap_or_else(|| self.start.join("comfrey"))
@@ -283,6 +283,26 @@ const FRESH: &str = "\
 models.folders = []
 ";
 
+/// `path` as an absolute one without `.` and `..`, symlinks kept as they are called where that is possible.
+pub fn plain_path(path: &Path) -> PathBuf {
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let mut plain = PathBuf::new();
+    for component in absolute.components() {
+        match component {
+            Component::ParentDir => {
+                // Behind a symlink `..` leads elsewhere than the text says.
+                if plain.is_symlink() {
+                    plain = std::fs::canonicalize(&plain).unwrap_or(plain);
+                }
+                plain.pop();
+            }
+            Component::CurDir => {}
+            other => plain.push(other),
+        }
+    }
+    plain
+}
+
 /// The same file or folder, whatever way it is spelled.
 pub fn same_place(a: &Path, b: &Path) -> bool {
     match (std::fs::canonicalize(a), std::fs::canonicalize(b)) {
@@ -313,4 +333,25 @@ pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), WorkspaceError> {
 pub(super) fn io(path: &Path) -> impl FnOnce(io::Error) -> WorkspaceError + use<> {
     let path = path.to_owned();
     move |source| WorkspaceError::Io { path, source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_made_plain_without_changing_where_they_lead() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = std::fs::canonicalize(dir.path()).unwrap();
+        std::fs::create_dir_all(root.join("a/b")).unwrap();
+        std::fs::create_dir_all(root.join("c/d")).unwrap();
+        assert_eq!(plain_path(&root.join("a/./b/../../c")), root.join("c"));
+        assert_eq!(plain_path(&root.join("a/../absent")), root.join("absent"));
+        #[cfg(unix)]
+        {
+            std::os::unix::fs::symlink(root.join("c/d"), root.join("link")).unwrap();
+            assert_eq!(plain_path(&root.join("link")), root.join("link"));
+            assert_eq!(plain_path(&root.join("link/../d")), root.join("c/d"));
+        }
+    }
 }

@@ -31,12 +31,16 @@ struct Answer<'a> {
     name: &'a EnvironmentName,
     comfyui: String,
     kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
     version: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     commit: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     python: Option<String>,
     workflows: usize,
     nodes: usize,
     active: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
     new_model_folder: Option<String>,
     dry_run: bool,
 }

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::environment::Workspace;
 use crate::environment::config::{Config as Settings, Key, Shape};
+use crate::environment::workspace::plain_path;
 use crate::ui::program::Command;
 use crate::ui::report::{Align, Table};
 use crate::ui::{Exit, Failure, Session};
@@ -85,7 +86,7 @@ fn folder(text: &str, session: &mut Session<'_>) -> Result<String, Failure> {
     if text.starts_with('~') {
         return Ok(text.to_owned());
     }
-    let path = std::path::absolute(text).unwrap_or_else(|_| Path::new(text).to_owned());
+    let path = plain_path(Path::new(text));
     if !path.is_dir() {
         session.warn(format_args!("{}: there is no such folder yet", path.display()))?;
     }

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::environment::config::Key;
 use crate::environment::discover::{self, Found, Places};
-use crate::environment::workspace::{is_half_made, is_workspace, same_place};
+use crate::environment::workspace::{is_half_made, is_workspace, plain_path, same_place};
 use crate::environment::{EnvironmentName, Search, Workspace, adopt, layout};
 use crate::ui::program::Command;
 use crate::ui::prompt::Prompt;
@@ -56,7 +56,7 @@ impl Command for Init {
         let search = Search::from_here(session.globals.workspace.as_deref());
         // Without a folder named, the workspace that every command would find is the one meant.
         let there = match &self.dir {
-            Some(dir) => Some(absolute(dir)).filter(|dir| is_workspace(dir)),
+            Some(dir) => Some(plain_path(dir)).filter(|dir| is_workspace(dir)),
             None => search.find().ok(),
         };
         if let Some(root) = there.filter(|root| !is_half_made(root)) {
@@ -65,7 +65,7 @@ impl Command for Init {
         let models = self.models.iter().map(|folder| existing(folder)).collect::<Result<Vec<_>, _>>()?;
         let asks = self.models.is_empty() && session.can_ask && !session.globals.yes && !session.globals.json;
         let chosen = self.dir.is_some() || search.explicit.is_some() || search.variable.is_some();
-        let root = self.dir.as_deref().map_or_else(|| search.target(), absolute);
+        let root = self.dir.as_deref().map_or_else(|| search.target(), plain_path);
         let mut plan = Plan { root, models, adopt: Vec::new() };
         if asks {
             ask(&mut plan, chosen, session)?;
@@ -77,13 +77,9 @@ impl Command for Init {
     }
 }
 
-fn absolute(path: &Path) -> PathBuf {
-    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
-}
-
 /// A folder that the user named, which must be there.
 fn existing(folder: &Path) -> Result<PathBuf, Failure> {
-    let folder = absolute(folder);
+    let folder = plain_path(folder);
     if folder.is_dir() {
         return Ok(folder);
     }
@@ -103,7 +99,7 @@ fn already(root: &Path, models: &[PathBuf], session: &mut Session<'_>) -> Result
     }
     writeln!(session.out, "{} is a workspace already; nothing was changed.", root.display())?;
     let known = workspace.model_folders();
-    for folder in models.iter().map(|folder| absolute(folder)) {
+    for folder in models.iter().map(|folder| plain_path(folder)) {
         if !known.iter().any(|listed| same_place(listed, &folder)) {
             session.note(format_args!("hint: `comfrey config --add models.folders {}` adds it", folder.display()))?;
         }
@@ -254,7 +250,7 @@ fn typed_path(text: &str) -> PathBuf {
     let text = text.trim_matches(['"', '\'']);
     match (text.strip_prefix("~/").or(if text == "~" { Some("") } else { None }), std::env::home_dir()) {
         (Some(rest), Some(home)) => home.join(rest),
-        _ => absolute(Path::new(text)),
+        _ => plain_path(Path::new(text)),
     }
 }
 

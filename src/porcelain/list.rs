@@ -26,10 +26,13 @@ struct Row {
     active: bool,
     comfyui: String,
     kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
     version: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     commit: Option<String>,
     present: bool,
-    /// The last snapshot; null before the first.
+    /// The last snapshot; absent before the first.
+    #[serde(skip_serializing_if = "Option::is_none")]
     head: Option<Head>,
 }
 

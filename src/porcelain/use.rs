@@ -20,6 +20,7 @@ pub struct Use {
 #[derive(Serialize)]
 struct Answer {
     active: EnvironmentName,
+    #[serde(skip_serializing_if = "Option::is_none")]
     before: Option<EnvironmentName>,
     dry_run: bool,
 }
