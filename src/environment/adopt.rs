@@ -136,3 +136,24 @@ fn set_permissions(folder: &Path) -> std::io::Result<()> {
     let _ = folder;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::StoreOptions;
+
+    #[test]
+    fn an_environment_that_is_not_published_leaves_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let base = dir.path().join("ComfyUI");
+        std::fs::create_dir_all(base.join("custom_nodes")).unwrap();
+        std::fs::write(base.join("main.py"), "").unwrap();
+        let workspace = Workspace::create(&dir.path().join("w"), &[], &StoreOptions::default()).unwrap();
+        let adoption = plan(&workspace, EnvironmentName::new("demo").unwrap(), &base).unwrap();
+        let staged = adoption.stage(&workspace).unwrap();
+        assert_eq!(staged.environment().unwrap().comfyui(), base);
+        assert_eq!(workspace.environment_names().unwrap(), []);
+        drop(staged);
+        assert_eq!(std::fs::read_dir(workspace.environments_dir()).unwrap().count(), 0);
+    }
+}

@@ -3,6 +3,7 @@
 mod bundle;
 mod cat_object;
 mod cli;
+mod documents;
 mod hash_object;
 mod history;
 mod models;

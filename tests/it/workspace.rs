@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use crate::documents::{documented, same_fields};
 use crate::support::{Run, Sandbox};
 
 /// A sandbox with a ComfyUI at `ComfyUI/` that has a version, a node, a workflow and a models folder.
@@ -259,6 +260,34 @@ fn a_lock_held_by_another_is_waited_for_and_then_named() {
     assert!(begun.elapsed() >= Duration::from_millis(200));
     let expected = "comfrey.toml is held by `comfrey config author X` (process 7, user ann)";
     assert!(run.stderr.contains(expected), "{}", run.stderr);
+}
+
+#[test]
+fn what_is_printed_as_json_is_what_is_documented() {
+    let sandbox = with_comfyui();
+    sandbox.write("ComfyUI/.git/HEAD", "a125cd84b054a57729b5eecab930ca9408719832\n");
+    sandbox.write("ComfyUI/venv/bin/python", "");
+    sandbox.write("other/main.py", "");
+    sandbox.write("other/custom_nodes/x.py", "");
+    let made = json_of(&sandbox.comfrey(["init", "--no-input", "--json"]).success());
+    let mut expected = documented("init");
+    expected["adopted"] = json!([]);
+    same_fields("init", &expected, &made);
+    same_fields(
+        "adopt",
+        &documented("adopt"),
+        &json_of(&sandbox.comfrey(["adopt", "main", "ComfyUI", "--json"]).success()),
+    );
+    sandbox.comfrey(["adopt", "other", "other"]).success();
+    same_fields("use", &documented("use"), &json_of(&sandbox.comfrey(["use", "other", "--json"]).success()));
+    sandbox.comfrey(["use", "main"]).success();
+    let settings = sandbox.comfrey(["config", "--json"]).success();
+    assert!(include_str!("../../docs/json.md").contains("\"models.folders\":["));
+    assert_eq!(json_of(&settings).as_object().unwrap().len(), 4);
+    let mut expected = documented("list");
+    let listed = json_of(&sandbox.comfrey(["list", "--json"]).success());
+    expected["environments"][0].as_object_mut().unwrap().remove("head");
+    same_fields("list", &expected, &listed);
 }
 
 #[test]
