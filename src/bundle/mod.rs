@@ -6,10 +6,16 @@
 //! - [`unpack`]: reading such a stream and judging every part of it
 //! - [`send`]: objects from a store into a pack
 //! - [`receive`]: a pack into a store
+//! - [`lock`]: `comfrey.lock`: what a bundle holds and how each byte of it is checked
+//! - [`secrets`]: what must not leave the machine
+//! - [`export`]: a snapshot as an archive that a person can open
 
 pub mod archive;
+pub mod export;
 pub mod guard;
+pub mod lock;
 pub mod pack;
 pub mod receive;
+pub mod secrets;
 pub mod send;
 pub mod unpack;

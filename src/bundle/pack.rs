@@ -30,7 +30,7 @@ pub const MAGIC: [u8; 8] = *b"\x89CFPK\r\n\x01";
 /// zstd's level; part of what makes packs equal.
 const LEVEL: i32 = 3;
 /// Bytes that one compression job takes; part of what makes packs equal.
-const JOB: u32 = 8 << 20;
+const JOB: u32 = 4 << 20;
 /// Objects that other objects refer to are held in memory whole; one of this many bytes or more is refused.
 pub const STRUCTURE_LIMIT: u64 = 256 << 20;
 
@@ -286,7 +286,7 @@ impl<'a, W: Write> PackWriter<'a, W> {
 }
 
 /// The zstd frame of a pack; with a worker or more zstd's output does not depend on their number.
-fn frame<W: Write>(output: W, options: &PackOptions) -> io::Result<zstd::Encoder<'static, W>> {
+pub(super) fn frame<W: Write>(output: W, options: &PackOptions) -> io::Result<zstd::Encoder<'static, W>> {
     let mut frame = zstd::Encoder::new(output, LEVEL)?;
     frame.multithread(u32::try_from(options.threads.get()).unwrap_or(u32::MAX).min(64))?;
     frame.set_parameter(CParameter::JobSize(JOB))?;

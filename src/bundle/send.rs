@@ -54,7 +54,7 @@ pub fn send(
     observer.started("packing", Unit::Bytes, Some(bytes));
     let mut writer = PackWriter::begin(output, &held, bytes, options, observer)?;
     let result = std::thread::scope(|scope| {
-        let (ahead, reads) = sync_channel(2);
+        let (ahead, reads) = sync_channel(4);
         scope.spawn(|| read_ahead(store, &objects, ahead));
         write(&mut writer, reads)
     });

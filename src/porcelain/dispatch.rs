@@ -21,6 +21,7 @@ use crate::plumbing::unpack::Unpack;
 use crate::plumbing::update_ref::UpdateRef;
 use crate::plumbing::write_tree::WriteTree;
 use crate::porcelain::diff::Diff;
+use crate::porcelain::export::Export;
 use crate::porcelain::log::Log;
 use crate::porcelain::models::Models;
 use crate::porcelain::operations::Operations;
@@ -98,6 +99,8 @@ enum Verb {
     Use(Use),
     /// Store a folder as a tree
     WriteTree(WriteTree),
+    /// Write a version to a file that others can import
+    Export(Export),
     #[command(external_subcommand)]
     External(Vec<OsString>),
 }
@@ -132,6 +135,7 @@ impl Verb {
             Verb::UpdateRef(command) => command.run(session),
             Verb::Use(command) => command.run(session),
             Verb::WriteTree(command) => command.run(session),
+            Verb::Export(command) => command.run(session),
             Verb::External(words) => external(words, session),
         }
     }

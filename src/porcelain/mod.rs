@@ -5,6 +5,7 @@ pub mod completions;
 pub mod config;
 pub mod diff;
 pub mod dispatch;
+pub mod export;
 pub mod init;
 pub mod list;
 pub mod log;

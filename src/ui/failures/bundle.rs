@@ -2,6 +2,7 @@
 
 use std::io;
 
+use crate::bundle::export::ExportError;
 use crate::bundle::guard::Rule;
 use crate::bundle::pack::PackError;
 use crate::bundle::receive::ReceiveError;
@@ -51,6 +52,26 @@ impl From<ReceiveError> for Failure {
             }
             ReceiveError::Store(error) => error.into(),
             ReceiveError::Interrupted => Failure::new(Exit::Interrupted, message),
+        }
+    }
+}
+
+impl From<ExportError> for Failure {
+    fn from(error: ExportError) -> Failure {
+        let message = error.to_string();
+        match error {
+            ExportError::Io { path, source } => Failure::io(path.display(), &source),
+            ExportError::Suffix(_) => Failure::new(Exit::Usage, message),
+            ExportError::Manifest(_) | ExportError::ManifestNotText => {
+                Failure::new(Exit::Damaged, message).hint("put pyproject.toml right, and commit")
+            }
+            ExportError::Store(error) => error.into(),
+            ExportError::Worktree(error) => error.into(),
+            ExportError::Models(error) => error.into(),
+            ExportError::Changed { .. } => {
+                Failure::new(Exit::Damaged, message).hint("`comfrey models index` takes note of the change")
+            }
+            ExportError::Interrupted => Failure::new(Exit::Interrupted, message),
         }
     }
 }
