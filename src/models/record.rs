@@ -210,6 +210,27 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    /// The row in `docs/formats.md` is the row that is written.
+    #[test]
+    fn the_documented_row_is_what_is_written() {
+        let formats = include_str!("../../docs/formats.md");
+        let (_, rest) = formats.split_once("```hex model-file\n").unwrap();
+        let lines = rest.split_once("```").unwrap().0.lines();
+        let hex: Vec<String> = lines.map(|line| line.split("  ").next().unwrap().replace(' ', "")).collect();
+        let number = RootNumber::of(Path::new("/models"));
+        let record = Record {
+            stamp: FileStamp { device: 2049, inode: 77, size: 5, modified: 1_700_000_000_000_000_000, changed: -1 },
+            quick: Some(QuickHash([0xab; 32])),
+            id: None,
+            sha256: None,
+            absent: false,
+            racy: true,
+        };
+        let written = |bytes: Vec<u8>| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        assert_eq!(written(number.file_key("vae/a.pt")), hex[..3].concat());
+        assert_eq!(written(record.encode()), hex[3..].concat());
+    }
+
     proptest! {
         #[test]
         fn a_row_survives_its_encoding(

@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::digest::{QuickHash, Sha256};
 use crate::models::{Depth, IndexedFile, ModelIndex, ModelRoot};
 use crate::object::ObjectId;
+use crate::object::quote::quoted;
 use crate::ui::lines_in::LinesIn;
 use crate::ui::program::Command;
 use crate::ui::{Exit, Failure, Session};
@@ -53,13 +54,19 @@ impl Command for IndexDir {
             // Paths begin as the user wrote them.
             let given: HashMap<&Path, &Path> =
                 roots.iter().zip(&folders).map(|(root, given)| (root.directory.as_path(), given.as_path())).collect();
-            let end = if self.nul { b'\0' } else { b'\n' };
             let mut line = Vec::with_capacity(256);
             for file in &updated.files {
                 line.clear();
                 let root = given.get(file.root.directory.as_path()).copied().unwrap_or(&file.root.directory);
-                record(file, root, &mut line);
-                line.push(end);
+                digests(file, &mut line);
+                let begin = line.len();
+                path_below(root, &file.path, &mut line);
+                if self.nul {
+                    line.push(b'\0');
+                } else {
+                    quote(&mut line, begin);
+                    line.push(b'\n');
+                }
                 session.out.write_all(&line)?;
             }
         }
@@ -95,8 +102,8 @@ pub(crate) fn depth(full: bool, sha256: bool) -> Depth {
     if full || sha256 { Depth::Full { sha256 } } else { Depth::Quick }
 }
 
-/// A record without its end.
-fn record(file: &IndexedFile, root: &Path, line: &mut Vec<u8>) {
+/// A record up to its path.
+fn digests(file: &IndexedFile, line: &mut Vec<u8>) {
     line.extend_from_slice(file.state.as_str().as_bytes());
     line.push(b'\t');
     line.extend_from_slice(file.size().to_string().as_bytes());
@@ -109,12 +116,23 @@ fn record(file: &IndexedFile, root: &Path, line: &mut Vec<u8>) {
         }
     }
     line.push(b'\t');
+}
+
+fn path_below(root: &Path, path: &str, line: &mut Vec<u8>) {
     let root = root.as_os_str().as_encoded_bytes();
     line.extend_from_slice(root);
     if !root.ends_with(b"/") {
         line.push(b'/');
     }
-    line.extend_from_slice(file.path.as_bytes());
+    line.extend_from_slice(path.as_bytes());
+}
+
+/// Quotes what stands from `begin` on, if it cannot stand in a line as it is.
+fn quote(line: &mut Vec<u8>, begin: usize) {
+    if line[begin..].iter().any(|byte| byte.is_ascii_control() || *byte == b'"') {
+        let plain = String::from_utf8_lossy(&line.split_off(begin)).into_owned();
+        line.extend_from_slice(quoted(&plain).as_bytes());
+    }
 }
 
 /// One file as a line of JSON: `path` as ComfyUI sees it below `models/`, `file` on this machine.

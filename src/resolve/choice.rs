@@ -55,3 +55,37 @@ pub fn resolve_models(
     }
     Ok(resolutions)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::model::tests::reference;
+    use super::*;
+    use crate::models::{Depth, ModelRoot};
+    use crate::observer::Silent;
+    use crate::store::Store;
+
+    #[test]
+    fn twins_are_read_whole_and_others_are_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::create(&folder.path().join(".comfrey")).unwrap();
+        let write = |path: &str, text: &str| {
+            let path = folder.path().join("models").join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        };
+        for (path, text) in [("a", "same"), ("b", "same"), ("c", "this"), ("d", "that")] {
+            let name = if text == "same" { "twin.pt" } else { "other.pt" };
+            write(&format!("loras/{path}/{name}"), text);
+        }
+        let index = ModelIndex::new(&store);
+        let roots = [ModelRoot::models(&folder.path().join("models"))];
+        index.update(&roots, Depth::Quick, &Silent).unwrap();
+        let inventory = index.inventory(&roots).unwrap();
+        let references = [reference("twin.pt", &["loras"]), reference("other.pt", &["loras"])];
+        let answers = resolve_models(&references, &inventory, &index, &Silent).unwrap();
+        assert_eq!(answers[0].status, Status::Resolved);
+        assert_eq!(answers[0].chosen.as_ref().unwrap().local(), "loras/a/twin.pt");
+        assert_eq!(answers[1].status, Status::Ambiguous);
+        assert!(answers[1].candidates.iter().all(|candidate| candidate.file.id.is_none()));
+    }
+}

@@ -136,3 +136,13 @@ fn models_that_differ_between_the_samples_are_two() {
     assert_eq!(fields[0][2], fields[1][2], "the same quick hash");
     assert_ne!(fields[0][3], fields[1][3], "different ids");
 }
+
+#[test]
+fn a_path_that_cannot_stand_in_a_line_is_quoted_unless_records_end_with_nul() {
+    let sandbox = sandbox();
+    sandbox.write("odd/loras/a \"b\"\n.pt", "x");
+    let line = sandbox.comfrey(["index-dir", "odd"]).success();
+    assert!(line.line().ends_with("\t\"odd/loras/a \\\"b\\\"\\n.pt\""), "{}", line.stdout);
+    let plain = sandbox.comfrey(["index-dir", "-z", "odd"]).success();
+    assert!(plain.stdout.ends_with("\todd/loras/a \"b\"\n.pt\0"), "{:?}", plain.stdout);
+}
