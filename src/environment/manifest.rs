@@ -178,6 +178,12 @@ impl Manifest {
         self.item("project.name")?.as_str()
     }
 
+    /// What uv resolves, as text: equal texts need no new lock.
+    pub fn dependencies(&self) -> String {
+        let parts = ["project.requires-python", "project.dependencies", "dependency-groups", "tool.uv"];
+        parts.iter().filter_map(|path| self.item(path)).map(ToString::to_string).collect()
+    }
+
     /// Every node by its key. Entries without a readable tree are left out.
     pub fn nodes(&self) -> BTreeMap<String, NodeFacts> {
         self.entries("nodes").filter_map(|(key, table)| Some((key.to_owned(), node_facts(key, table)?))).collect()

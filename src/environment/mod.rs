@@ -1,5 +1,7 @@
 //! Workspaces and environments: what a user's machine holds, and how it is brought from one state to another.
 //!
+//! The folder and who works on it:
+//!
 //! - [`name`]: the name of an environment
 //! - [`config`]: the settings in `comfrey.toml`
 //! - [`workspace`]: the folder that holds the store and the environments
@@ -9,18 +11,60 @@
 //! - [`discover`]: the installations of a machine
 //! - [`adopt`]: taking an installation as it lies
 //! - [`lock`]: one writer an environment
+//!
+//! From files to a snapshot:
+//!
+//! - [`snapshot_tree`]: what stands where in a snapshot, and where that lies on disk
+//! - [`state`]: the working state as a value
+//! - [`fresh_trees`]: its trees, before they are in a store
+//! - [`uses`]: which models the workflows use
+//! - [`nodes`]: where a custom node came from
 //! - [`manifest`]: `.cec/pyproject.toml`, read and edited with its comments
+//! - [`draft`]: what a commit would record
+//! - [`status`]: what is different now from the last commit
+//! - [`head`]: the version that an environment is at
+//! - [`commit`]: the draft becomes a snapshot
+//!
+//! And back:
+//!
+//! - [`compare`]: from two snapshots' trees to the steps between them
+//! - [`plan`]: what a command will do to working files, as a value
+//! - [`restore_point`]: the working state just before
+//! - [`staging`]: a plan turned into staged files and renames
+//! - [`journal`]: the renames, and how far they are
+//! - [`transaction`]: all of it as one step
+//! - [`recovery`]: what a killed command left, brought to its end
+//! - [`rollback`]: the working state made equal to a version, or to what was before an operation
+//! - [`model_place`]: what lies where a model should be
 
 pub mod adopt;
+pub mod commit;
+pub mod compare;
 pub mod config;
 pub mod discover;
+pub mod draft;
 #[allow(clippy::module_inception, reason = "the floor is named for its main concept, which has a room of its own")]
 pub mod environment;
+pub mod fresh_trees;
 pub mod git;
+pub mod head;
+pub mod journal;
 pub mod layout;
 pub mod lock;
 pub mod manifest;
+pub mod model_place;
 pub mod name;
+pub mod nodes;
+pub mod plan;
+pub mod recovery;
+pub mod restore_point;
+pub mod rollback;
+pub mod snapshot_tree;
+pub mod staging;
+pub mod state;
+pub mod status;
+pub mod transaction;
+pub mod uses;
 pub mod workspace;
 
 pub use environment::{Environment, EnvironmentError};

@@ -2,18 +2,22 @@
 //!
 //! - [`durable`]: reading and writing at a position, making files and folders survive a power cut
 //! - [`folder`]: a folder held open, in which no link is followed
+//! - [`file_system`]: which file system is this
 //! - [`identity`]: which file is this, and has it changed?
 //! - [`links`]: reflinks, hard links and copies
 //! - [`lock`]: lock files that name their holder
 //! - [`names`]: names that another system refuses or takes for something else
 //! - [`paths`]: paths as bytes and back, losing nothing
+//! - [`process`]: programs that run on this machine
 //! - [`reading`]: reading at a position, and how many readers a disk likes
 
 pub mod durable;
+pub mod file_system;
 pub mod folder;
 pub mod identity;
 pub mod links;
 pub mod lock;
 pub mod names;
 pub mod paths;
+pub mod process;
 pub mod reading;

@@ -2,12 +2,15 @@
 
 use std::collections::HashMap;
 
+use crate::environment::draft;
+use crate::environment::state::Keep;
 use crate::history::TreeDiff;
 use crate::history::syntax::range;
 use crate::object::{ObjectId, RelativePath, Tree};
 use crate::ui::changes::{Form, Printer, paths};
 use crate::ui::program::Command;
 use crate::ui::{Exit, Failure, Session};
+use crate::worktree::KeepTree;
 
 const HELP: &str = "\
 A line a path that differs: A added, D deleted, M modified, T of another type, then the path.
@@ -76,9 +79,15 @@ impl Command for Diff {
     }
 }
 
-/// What the next commit would record.
+/// The working state.
 fn working_state(session: &mut Session<'_>) -> Result<Working, Failure> {
-    let environment = session.environment()?;
-    let message = format!("the working state of `{}` cannot be compared yet", environment.name());
-    Err(Failure::new(Exit::Usage, message).hint("name two revisions: `comfrey diff v1 v2`"))
+    let working = session.working()?;
+    let around = working.around(session.observer);
+    let draft = draft::draft(&around, Keep::IdsOnly)?;
+    let problems: Vec<String> = draft.state.problems.iter().map(ToString::to_string).collect();
+    for problem in problems {
+        session.warn(problem)?;
+    }
+    let root = KeepTree::keep(&draft.state.trees, &draft.tree)?;
+    Ok(Working { root, trees: draft.state.trees.into_fresh() })
 }

@@ -20,13 +20,17 @@ use crate::plumbing::show_ref::ShowRef;
 use crate::plumbing::unpack::Unpack;
 use crate::plumbing::update_ref::UpdateRef;
 use crate::plumbing::write_tree::WriteTree;
+use crate::porcelain::commit::Commit;
 use crate::porcelain::diff::Diff;
 use crate::porcelain::export::Export;
 use crate::porcelain::log::Log;
 use crate::porcelain::models::Models;
 use crate::porcelain::operations::Operations;
+use crate::porcelain::rollback::Rollback;
 use crate::porcelain::show::Show;
+use crate::porcelain::status::Status;
 use crate::porcelain::tag::Tag;
+use crate::porcelain::undo::{Redo, Undo};
 use crate::ui::failure::closest;
 use crate::ui::program::Command;
 use crate::ui::{Exit, Failure, Globals, Session, program};
@@ -56,6 +60,8 @@ enum Verb {
     CatObject(CatObject),
     /// Write a tree into a folder
     CheckoutTree(CheckoutTree),
+    /// Record workflows, custom nodes and models in use as a new version
+    Commit(Commit),
     /// Make a snapshot of a tree
     CommitTree(CommitTree),
     Completions(Completions),
@@ -82,16 +88,24 @@ enum Verb {
     Operations(Operations),
     /// Write objects as one stream; ids on standard input
     Pack(Pack),
+    /// Bring back what undo took back
+    Redo(Redo),
     /// List snapshots, children before parents, and what they need
     RevList(RevList),
     /// Print the ids that revisions name
     RevParse(RevParse),
+    /// Make workflows and custom nodes what they were in a version
+    Rollback(Rollback),
     /// Show a snapshot, or a file or folder of one
     Show(Show),
     /// List refs and the snapshots they name
     ShowRef(ShowRef),
+    /// Show what changed since the last version
+    Status(Status),
     /// List, set and delete tags
     Tag(Tag),
+    /// Take back the last command that changed something
+    Undo(Undo),
     /// Verify and store a pack from standard input
     Unpack(Unpack),
     /// Change refs, if they are what was expected
@@ -111,6 +125,7 @@ impl Verb {
             Verb::Adopt(command) => command.run(session),
             Verb::CatObject(command) => command.run(session),
             Verb::CheckoutTree(command) => command.run(session),
+            Verb::Commit(command) => command.run(session),
             Verb::CommitTree(command) => command.run(session),
             Verb::Completions(command) => command.run(session),
             Verb::Config(command) => command.run(session),
@@ -126,11 +141,15 @@ impl Verb {
             Verb::Models(command) => command.run(session),
             Verb::Operations(command) => command.run(session),
             Verb::Pack(command) => command.run(session),
+            Verb::Redo(command) => command.run(session),
             Verb::RevList(command) => command.run(session),
             Verb::RevParse(command) => command.run(session),
+            Verb::Rollback(command) => command.run(session),
             Verb::Show(command) => command.run(session),
             Verb::ShowRef(command) => command.run(session),
+            Verb::Status(command) => command.run(session),
             Verb::Tag(command) => command.run(session),
+            Verb::Undo(command) => command.run(session),
             Verb::Unpack(command) => command.run(session),
             Verb::UpdateRef(command) => command.run(session),
             Verb::Use(command) => command.run(session),

@@ -1,6 +1,7 @@
 //! One file a command of `comfrey`, and [`dispatch`], which finds the command by its name.
 
 pub mod adopt;
+pub mod commit;
 pub mod completions;
 pub mod config;
 pub mod diff;
@@ -11,6 +12,9 @@ pub mod list;
 pub mod log;
 pub mod models;
 pub mod operations;
+pub mod rollback;
 pub mod show;
+pub mod status;
 pub mod tag;
+pub mod undo;
 pub mod r#use;

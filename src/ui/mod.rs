@@ -10,6 +10,8 @@
 //! - [`json`]: how `--json` answers are written
 //! - [`revisions`]: revisions as arguments: the store, and the environment whose refs short names mean
 //! - [`snapshots`], [`operations`], [`changes`]: how they are written, for people and as JSON
+//! - [`plans`]: plans as lines and as JSON
+//! - [`working`]: an environment at work
 //! - [`program`]: from `main` to a command body and back to an exit code
 
 pub mod changes;
@@ -19,6 +21,7 @@ pub mod globals;
 pub mod json;
 pub mod lines_in;
 pub mod operations;
+pub mod plans;
 pub mod program;
 pub mod progress;
 pub mod prompt;
@@ -26,6 +29,7 @@ pub mod report;
 pub mod revisions;
 pub mod session;
 pub mod snapshots;
+pub mod working;
 
 pub use failure::{Exit, Failure};
 pub use globals::Globals;

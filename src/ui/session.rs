@@ -65,13 +65,16 @@ impl Session<'_> {
                 self.warn(warning)?;
             }
         }
+        self.recover(workspace.root(), workspace.store())?;
         Ok(workspace)
     }
 
     /// The store of the workspace. Opened without reading the settings, so that a mistake in them stops no plumbing.
     pub fn store(&mut self) -> Result<Store, Failure> {
         let root = Search::from_here(self.globals.workspace.as_deref()).find()?;
-        Ok(Store::open(&root.join(STORE_FOLDER), &self.store_options())?)
+        let store = Store::open(&root.join(STORE_FOLDER), &self.store_options())?;
+        self.recover(&root, &store)?;
+        Ok(store)
     }
 
     /// The environment to work on: `--environment`, else `COMFREY_ENVIRONMENT`, else the active one, else the only one.

@@ -12,6 +12,7 @@ use std::time::Duration;
 use rayon::prelude::*;
 
 use super::Error;
+use super::build::KeepTree;
 use super::ignore::IgnoreRules;
 use super::problem::{Problem, Reason};
 use super::walk::{FoundFile, FoundFolder, Walked, walk};
@@ -32,6 +33,8 @@ pub enum Mode<'a> {
     Store(&'a Writer),
     /// Only ids are made; nothing but the digests of files is remembered, and that only if it can be.
     HashOnly,
+    /// The same, and trees are handed to this, so that they can be looked into.
+    Trees(&'a (dyn KeepTree + Sync)),
 }
 
 /// How a tree is made.
@@ -314,12 +317,12 @@ impl Reading<'_> {
                 self.observer.advanced(stamp.size);
                 Ok((Content { id: writer.put(Kind::Blob, &bytes)?, size: stamp.size }, Some(stamp)))
             }
-            Mode::HashOnly if stamp.size < LARGE => {
+            Mode::HashOnly | Mode::Trees(_) if stamp.size < LARGE => {
                 let bytes = read_small(file, &stamp)?;
                 self.observer.advanced(stamp.size);
                 Ok((Content { id: ObjectId::of_blob(&bytes), size: stamp.size }, Some(stamp)))
             }
-            Mode::HashOnly => {
+            Mode::HashOnly | Mode::Trees(_) => {
                 let digests = digest::open_file(&file, &path, Wanted::ID, Threads::All, self.observer)?;
                 let id = digests.id.ok_or(Unread::Problem(Reason::ChangedWhileRead))?;
                 Ok((Content { id, size: digests.size }, Some(digests.stamp)))
@@ -453,7 +456,7 @@ impl Assembly<'_> {
             let bytes = link.target.as_bytes();
             let id = match self.mode {
                 Mode::Store(writer) => writer.put(Kind::Blob, bytes)?,
-                Mode::HashOnly => ObjectId::of_blob(bytes),
+                Mode::HashOnly | Mode::Trees(_) => ObjectId::of_blob(bytes),
             };
             entries.push(Entry { name: link.name.clone(), kind: EntryKind::Symlink, id, size: bytes.len() as u64 });
         }
@@ -462,6 +465,7 @@ impl Assembly<'_> {
         let id = match self.mode {
             Mode::Store(writer) => writer.put_value(&tree)?,
             Mode::HashOnly => tree.id(),
+            Mode::Trees(keep) => keep.keep(&tree)?,
         };
         Ok((id, tree.size()))
     }

@@ -6,4 +6,5 @@ mod environment;
 mod history;
 mod models;
 mod store;
+mod working;
 mod worktree;

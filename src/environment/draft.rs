@@ -1,0 +1,288 @@
+//! What a commit would record: the working state, the models that its workflows use, and the manifest that says so.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use crate::models::index::Depth;
+use crate::models::{IndexedFile, Inventory, ModelIndex};
+use crate::object::{Encoded, Entry, EntryKind, EntryName, Kind, ObjectId, RelativePath, Tree};
+use crate::worktree::{self, Trees, build_tree};
+
+use super::manifest::{ComfyUiFacts, Manifest, ManifestError, ModelFacts, NodeFacts, WorkflowFacts};
+use super::nodes;
+use super::snapshot_tree::{MANIFEST, MODELS, NODES, PARKED, node_name};
+use super::state::{self, FoundWorkflow, Keep, State, StateError, Surroundings};
+use super::uses::{self, Meaning, Uses};
+
+#[derive(Debug, thiserror::Error)]
+pub enum DraftError {
+    #[error(transparent)]
+    State(#[from] StateError),
+    #[error(transparent)]
+    Store(#[from] crate::store::Error),
+    #[error(transparent)]
+    Worktree(#[from] worktree::Error),
+    #[error(transparent)]
+    Models(#[from] crate::models::Error),
+    #[error("{}, {source}", path.display())]
+    Manifest { path: std::path::PathBuf, source: ManifestError },
+}
+
+/// Everything that a commit made now would record.
+pub struct Draft<'a> {
+    pub state: State<'a>,
+    pub uses: Uses,
+    /// The manifest's new text.
+    pub manifest: String,
+    /// The root tree with the new manifest.
+    pub tree: Tree,
+    /// The root tree with the manifest as it is on disk; the restore point.
+    pub tree_before: Tree,
+    /// Models that could not be read, with the reason.
+    pub unread: Vec<(String, String)>,
+}
+
+/// Finds out what a commit made now would record. With [`Keep::Stored`] everything but the root tree is put into the store and published.
+pub fn draft<'a>(around: &Surroundings<'a>, keep: Keep<'_>) -> Result<Draft<'a>, DraftError> {
+    let mut state = state::read(around, keep)?;
+    let mut manifest = manifest_on_disk(around, &state)?;
+    let index = ModelIndex::new(around.store);
+    let inventory = match index.update(&around.models, Depth::Quick, around.observer) {
+        Ok(updated) => Inventory::new(updated.files),
+        Err(crate::models::Error::Interrupted) => return Err(StateError::Interrupted.into()),
+        Err(error) => return Err(error.into()),
+    };
+    let bytes = |found: &FoundWorkflow| workflow_bytes(found);
+    let uses = uses::find(&state.workflows, bytes, &manifest, &inventory, &index, around.observer)?;
+    let mut draft = Models { around, keep, index, files: BTreeMap::new(), unread: Vec::new() };
+    for file in uses.files() {
+        draft.take(file)?;
+    }
+    let Models { files, unread, .. } = draft;
+    let models = models_of(&uses, &files, &manifest);
+    manifest.set_environment(&comfyui_facts(around), python_version(around).as_deref());
+    manifest.set_nodes(&node_facts(around, &state)?);
+    manifest.set_workflows(&workflow_facts(&state, &uses, &files));
+    manifest.set_models(&models.iter().map(|(_, id, facts)| (*id, facts.clone())).collect());
+    let models = model_entry(keep, &state, &models)?;
+    let tree_before = state.root(models.as_ref())?;
+    let text = manifest.to_string();
+    let entry = Entry {
+        name: EntryName::new(MANIFEST).map_err(StateError::from)?,
+        kind: EntryKind::File,
+        id: ObjectId::of_blob(text.as_bytes()),
+        size: text.len() as u64,
+    };
+    state.entries.insert(MANIFEST, entry);
+    if let Keep::Stored(writer) = keep {
+        writer.put(Kind::Blob, text.as_bytes())?;
+        writer.publish()?;
+    }
+    let tree = state.root(models.as_ref())?;
+    Ok(Draft { state, uses, manifest: text, tree, tree_before, unread })
+}
+
+impl Draft<'_> {
+    /// True when a commit would record nothing that `head`'s root tree does not have.
+    pub fn is_in(&self, head: &ObjectId) -> bool {
+        self.tree.id() == *head
+    }
+}
+
+/// The bytes that were hashed a moment ago.
+pub fn workflow_bytes(found: &FoundWorkflow) -> Result<Vec<u8>, String> {
+    let bytes = std::fs::read(&found.file).map_err(|error| error.to_string())?;
+    if ObjectId::of_blob(&bytes) == found.id { Ok(bytes) } else { Err("changed while it was read".to_owned()) }
+}
+
+fn manifest_on_disk(around: &Surroundings<'_>, state: &State<'_>) -> Result<Manifest, DraftError> {
+    let path = around.environment.manifest_path();
+    if !state.entries.contains_key(MANIFEST) {
+        return Ok(Manifest::new(around.environment.name().as_str()));
+    }
+    let text = std::fs::read_to_string(&path).map_err(|source| StateError::Io { path: path.clone(), source })?;
+    Manifest::parse(&text).map_err(|source| DraftError::Manifest { path, source })
+}
+
+/// A model that is used: its place below `models/`, its id, what the manifest says of it.
+type UsedModel = (String, ObjectId, ModelFacts);
+
+struct Models<'r, 'a> {
+    around: &'r Surroundings<'a>,
+    keep: Keep<'r>,
+    index: ModelIndex<'a>,
+    /// By the file's place below `models/`.
+    files: BTreeMap<String, IndexedFile>,
+    unread: Vec<(String, String)>,
+}
+
+impl Models<'_, '_> {
+    /// Finds out the file's id, and with that puts it into the store as the policy says.
+    fn take(&mut self, file: &IndexedFile) -> Result<(), DraftError> {
+        let (path, place) = (file.file(), file.place());
+        if let Keep::Stored(writer) = self.keep {
+            match writer.put_file(&path, self.around.policy, self.around.observer) {
+                Ok(_) => {}
+                Err(crate::store::Error::Interrupted) => return Err(StateError::Interrupted.into()),
+                Err(error @ (crate::store::Error::ChangedWhileRead(_) | crate::store::Error::NotAFile(_))) => {
+                    self.unread.push((place, error.to_string()));
+                    return Ok(());
+                }
+                Err(crate::store::Error::Io { path: failed, source }) if failed == path => {
+                    self.unread.push((place, source.to_string()));
+                    return Ok(());
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        match self.index.ensure_id(file, self.around.observer) {
+            Ok(known) => {
+                self.files.insert(place, known);
+            }
+            Err(crate::models::Error::Interrupted) => return Err(StateError::Interrupted.into()),
+            Err(error @ (crate::models::Error::Io { .. } | crate::models::Error::Digest(_))) => {
+                self.unread.push((place, error.to_string()));
+            }
+            Err(error) => return Err(error.into()),
+        }
+        Ok(())
+    }
+}
+
+/// Every model in use, and those that someone pinned.
+fn models_of(uses: &Uses, files: &BTreeMap<String, IndexedFile>, before: &Manifest) -> Vec<UsedModel> {
+    let known = before.models();
+    let mut models: BTreeMap<(String, ObjectId), ModelFacts> = BTreeMap::new();
+    for found in uses.workflows.values().flatten() {
+        let (place, id, mut facts) = match &found.meaning {
+            Meaning::File(file) => {
+                let Some((file, id)) = files.get(&file.place()).and_then(|file| Some((file, file.id?))) else {
+                    continue;
+                };
+                (file.place(), id, facts_of(file))
+            }
+            Meaning::Remembered(id) => match known.get(id) {
+                Some(facts) => (facts.path.clone(), *id, facts.clone()),
+                None => continue,
+            },
+            Meaning::Open { .. } => continue,
+        };
+        facts.sources.extend(found.reference.declared.iter().filter_map(|declared| declared.url.clone()));
+        let there = models.entry((place, id)).or_insert_with(|| ModelFacts { sources: Vec::new(), ..facts.clone() });
+        for source in facts.sources {
+            if !there.sources.contains(&source) {
+                there.sources.push(source);
+            }
+        }
+    }
+    for (id, facts) in known {
+        if facts.pinned && !facts.path.is_empty() {
+            models.entry((facts.path.clone(), id)).or_insert(facts);
+        }
+    }
+    models.into_iter().map(|((place, id), facts)| (place, id, facts)).collect()
+}
+
+fn facts_of(file: &IndexedFile) -> ModelFacts {
+    ModelFacts {
+        filename: file.name().to_owned(),
+        path: file.place(),
+        size: file.size(),
+        quick: file.quick.as_ref().map(ToString::to_string),
+        sha256: file.sha256.as_ref().map(ToString::to_string),
+        sources: Vec::new(),
+        pinned: false,
+    }
+}
+
+/// `models/` as an entry of the root; nothing when no model is used.
+fn model_entry(keep: Keep<'_>, state: &State<'_>, models: &[UsedModel]) -> Result<Option<Entry>, DraftError> {
+    let name = EntryName::new(MODELS).map_err(StateError::from)?;
+    let mut entries: BTreeMap<RelativePath, Entry> = BTreeMap::new();
+    for (place, id, facts) in models {
+        // A place that no tree can hold is in the manifest alone. One place has one model: the first.
+        let Ok(path) = RelativePath::new(place.as_str()) else { continue };
+        let entry = Entry { name: name.clone(), kind: EntryKind::Model, id: *id, size: facts.size };
+        entries.entry(path).or_insert(entry);
+    }
+    if entries.is_empty() {
+        return Ok(None);
+    }
+    let (id, size) = match keep {
+        Keep::Stored(writer) => build_tree(writer, entries)?,
+        Keep::IdsOnly => build_tree(&state.trees, entries)?,
+    };
+    Ok(Some(Entry { name, kind: EntryKind::Tree, id, size }))
+}
+
+fn workflow_facts(
+    state: &State<'_>,
+    uses: &Uses,
+    files: &BTreeMap<String, IndexedFile>,
+) -> BTreeMap<String, WorkflowFacts> {
+    let id = |found: &uses::Use| match &found.meaning {
+        Meaning::File(file) => files.get(&file.place()).and_then(|file| file.id),
+        _ => None,
+    };
+    let facts = |(key, found): (&String, &Vec<uses::Use>)| {
+        let path = state.workflows.get(key)?.path.to_string();
+        let models = found.iter().map(|found| found.to_manifest(id(found))).collect();
+        Some((key.clone(), WorkflowFacts { path, models }))
+    };
+    uses.workflows.iter().filter_map(facts).collect()
+}
+
+/// Every node of the state with where it came from, by its key in the manifest.
+pub fn node_facts(around: &Surroundings<'_>, state: &State<'_>) -> Result<BTreeMap<String, NodeFacts>, DraftError> {
+    let custom_nodes = around.environment.custom_nodes_dir();
+    let mut found = Vec::new();
+    if let Some(nodes) = state.entries.get(NODES) {
+        let nodes = state.trees.tree(&nodes.id)?;
+        let parked = nodes.get(PARKED).filter(|entry| entry.kind == EntryKind::Tree);
+        let parked = parked.map(|entry| state.trees.tree(&entry.id)).transpose()?.unwrap_or_default();
+        let folder = RelativePath::new(PARKED).map_err(StateError::from)?;
+        let top = nodes.entries().iter().map(|entry| (RelativePath::root().join(&entry.name), entry));
+        let inner = parked.entries().iter().map(|entry| (folder.join(&entry.name), entry));
+        for (path, entry) in top.chain(inner) {
+            if let Some(name) = node_name(&path, entry.kind) {
+                found.push((path, name, entry.id));
+            }
+        }
+    }
+    // Enabled ones take their name first; what is off under the same name keeps its whole name.
+    found.sort_by_key(|(path, name, _)| (name.disabled, path.clone()));
+    let mut facts = BTreeMap::new();
+    for (path, name, tree) in found {
+        let key = if facts.contains_key(&name.base) { path.to_string() } else { name.base.clone() };
+        let (source, version) = nodes::source(&path.below(&custom_nodes));
+        let path = format!("{NODES}/{path}");
+        facts.insert(key, NodeFacts { path, source, version, disabled: name.disabled, tree });
+    }
+    Ok(facts)
+}
+
+/// Where this environment's ComfyUI came from.
+pub fn comfyui_facts(around: &Surroundings<'_>) -> ComfyUiFacts {
+    let version = around.environment.version();
+    let git = version.git.as_ref();
+    ComfyUiFacts {
+        source: if git.is_some() { "git" } else { "folder" }.to_owned(),
+        url: git.and_then(|git| git.url.clone()),
+        reference: git.and_then(|git| git.branch.clone()),
+        commit: git.and_then(|git| git.commit.clone()),
+        version: version.number,
+    }
+}
+
+/// `3.11` of the environment's own Python, as its `pyvenv.cfg` says; nothing is run.
+fn python_version(around: &Surroundings<'_>) -> Option<String> {
+    let python = around.environment.facts().python.as_ref()?;
+    let folder = python.parent().and_then(Path::parent)?;
+    let text = std::fs::read_to_string(folder.join("pyvenv.cfg")).ok()?;
+    let value = text.lines().find_map(|line| {
+        let (key, value) = line.split_once('=')?;
+        matches!(key.trim(), "version" | "version_info").then(|| value.trim().to_owned())
+    })?;
+    let mut numbers = value.split('.');
+    Some(format!("{}.{}", numbers.next()?, numbers.next()?))
+}

@@ -1,0 +1,245 @@
+//! The working state made equal to a target, as changes still to be committed; and undone again.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use crate::history::{self, Objects, Refs, undo::Step as UndoStep};
+use crate::object::{Encoded, Entry, ObjectId, RelativePath, Snapshot, Tree};
+use crate::store::Writer;
+use crate::worktree::Trees;
+
+use super::commit::{self, CommitError, Who, copies, surroundings};
+use super::compare::{self, Facts, ModelPlace};
+use super::draft::DraftError;
+use super::head::{self, Head};
+use super::journal::{Planned, RefEdit};
+use super::manifest::Manifest;
+use super::model_place;
+use super::plan::{Extra, Plan};
+use super::restore_point::{self, Scope};
+use super::snapshot_tree::{MANIFEST, MODELS, Part, part};
+use super::staging::{self, StagingError};
+use super::state::{self, Keep, State, StateError, Surroundings};
+use super::transaction::{Transaction, TransactionError};
+
+#[derive(Debug, thiserror::Error)]
+pub enum RollbackError {
+    #[error(transparent)]
+    State(#[from] StateError),
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+    #[error(transparent)]
+    Staging(#[from] StagingError),
+    #[error(transparent)]
+    Transaction(#[from] TransactionError),
+    #[error(transparent)]
+    Store(#[from] crate::store::Error),
+    #[error(transparent)]
+    History(#[from] history::Error),
+    #[error(transparent)]
+    Worktree(#[from] crate::worktree::Error),
+    /// What cannot be read cannot be put into the restore point, and so cannot be replaced either.
+    #[error("{} and {more} more cannot be read, so they could be lost: {reason}", path.display())]
+    NotAllRead { path: PathBuf, reason: String, more: usize },
+    #[error("the working files changed meanwhile")]
+    Changed,
+}
+
+impl From<DraftError> for RollbackError {
+    fn from(error: DraftError) -> Self {
+        RollbackError::Commit(error.into())
+    }
+}
+
+/// What shall be brought about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// The root tree that the working state is to equal.
+    pub tree: Option<ObjectId>,
+    pub extra: Extra,
+    pub scope: Scope,
+    /// The refs after it.
+    pub refs: RefEdit,
+    /// The root tree of the version that is current after it, if that is another one.
+    pub version: Option<Option<ObjectId>>,
+    pub undoes: Option<ObjectId>,
+}
+
+impl Target {
+    /// The files of a version; history stays as it is.
+    pub fn version(snapshot: &Snapshot) -> Self {
+        Target {
+            tree: Some(snapshot.tree),
+            extra: Extra::Disable,
+            scope: Scope::Files,
+            refs: RefEdit::Nothing,
+            version: None,
+            undoes: None,
+        }
+    }
+
+    /// What was before an operation, refs and uncommitted files included.
+    pub fn before(around: &Surroundings<'_>, step: &UndoStep) -> Result<Self, RollbackError> {
+        let objects: &dyn Objects = around.store;
+        let environment = around.environment.name().as_str();
+        let restore = step.restore.get(environment).map(|id| objects.read::<Snapshot>(id)).transpose()?;
+        let now = Head::of(around.store, environment)?;
+        let then = Head::in_refs(around.store, environment, &step.refs, None)?;
+        Ok(Target {
+            tree: restore.as_ref().map(|snapshot| snapshot.tree),
+            extra: Extra::Remove,
+            scope: restore.as_ref().map_or(Scope::Manifest, restore_point::scope),
+            refs: take(environment, &step.refs),
+            version: (now.tree() != then.tree()).then(|| then.tree()),
+            undoes: Some(step.operation),
+        })
+    }
+}
+
+fn take(environment: &str, refs: &Refs) -> RefEdit {
+    RefEdit::Take { environment: environment.to_owned(), refs: head::of_environment(refs, environment) }
+}
+
+/// What will be done: to be shown, then carried out or dropped.
+pub struct Prepared<'a> {
+    pub plan: Plan,
+    /// The working state as it is.
+    pub state: State<'a>,
+    current: Tree,
+}
+
+/// Compares the working state with the target. With [`Keep::Stored`] the state is in the store and published.
+pub fn prepare<'a>(
+    around: &Surroundings<'a>,
+    head: &Head,
+    target: &Target,
+    keep: Keep<'_>,
+) -> Result<Prepared<'a>, RollbackError> {
+    let state = state::read(around, keep)?;
+    let models = model_entry(&state, head)?;
+    let current = state.root(models.as_ref())?;
+    let id = match keep {
+        Keep::Stored(writer) => commit::keep(writer, &current)?,
+        Keep::IdsOnly => crate::worktree::KeepTree::keep(&state.trees, &current)?,
+    };
+    let mut plan = Plan::default();
+    if let Some(tree) = &target.tree {
+        let facts = OnDisk::new(around, &state, tree)?;
+        plan = compare::between(&state.trees, &facts, &id, tree, target.extra)?;
+        if target.scope == Scope::Manifest {
+            plan.steps.retain(|step| part(step.path()) == Part::Project);
+        }
+    }
+    Ok(Prepared { plan, state, current })
+}
+
+/// The models of the version that is current: a rollback takes none away, so they are still meant.
+fn model_entry(state: &State<'_>, head: &Head) -> Result<Option<Entry>, RollbackError> {
+    let Some(tree) = head.tree() else { return Ok(None) };
+    Ok(state.trees.tree(&tree)?.get(MODELS).cloned())
+}
+
+/// Makes the working state equal to the target, as one transaction with a restore point. The environment's lock must be held. Returns
+/// the plan as carried out.
+///
+/// # Errors
+/// Everything is as before then, save with [`TransactionError::Halfway`].
+pub fn carry_out<'a>(
+    around: &Surroundings<'a>,
+    head: &Head,
+    target: &Target,
+    who: &Who,
+) -> Result<Prepared<'a>, RollbackError> {
+    let writer: Writer = around.store.writer()?;
+    let prepared = prepare(around, head, target, Keep::Stored(&writer))?;
+    if !prepared.plan.is_empty() {
+        check_all_read(&prepared.state)?;
+    }
+    let environment = around.environment.name().as_str();
+    let identity = (who.author.as_str(), who.time);
+    let tree = prepared.current.id();
+    let restore = restore_point::snapshot(tree, head.id(), environment, identity, &who.command, target.scope);
+    let restore = commit::keep(&writer, &restore)?;
+    let mut transaction = Transaction::begin(surroundings(around), &who.command);
+    staging::stage(&mut transaction, &prepared.state.trees, &around.places(), &prepared.plan)?;
+    if let Some(version) = &target.version {
+        let tree = version.map(|id| prepared.state.trees.tree(&id)).transpose()?;
+        copies(&mut transaction, around, tree.as_ref(), &around.environment.cec())?;
+    }
+    if !prepared.plan.is_empty() {
+        // What staging saw of the files counts only if they are still what the restore point holds.
+        let again = state::read(around, Keep::IdsOnly)?;
+        if again.entries != prepared.state.entries {
+            return Err(RollbackError::Changed);
+        }
+    }
+    transaction.carry_out(Planned {
+        command: who.command.clone(),
+        author: who.author.clone(),
+        time: who.time,
+        restore_points: [(environment.to_owned(), restore)].into(),
+        undoes: target.undoes,
+        base: head.operation,
+        refs: target.refs.clone(),
+    })?;
+    Ok(prepared)
+}
+
+fn check_all_read(state: &State<'_>) -> Result<(), RollbackError> {
+    let mut left_out = state.problems.iter().filter(|problem| problem.reason.left_out());
+    match left_out.next() {
+        None => Ok(()),
+        Some(first) => Err(RollbackError::NotAllRead {
+            path: first.path.clone(),
+            reason: first.reason.to_string(),
+            more: left_out.count(),
+        }),
+    }
+}
+
+/// Facts of this machine.
+struct OnDisk<'s, 'a> {
+    around: &'s Surroundings<'a>,
+    linked: &'s BTreeSet<RelativePath>,
+    sources: BTreeMap<ObjectId, Vec<String>>,
+}
+
+impl<'s, 'a> OnDisk<'s, 'a> {
+    fn new(around: &'s Surroundings<'a>, state: &'s State<'a>, target: &ObjectId) -> Result<Self, RollbackError> {
+        let manifest = manifest_in(around, &state.trees.tree(target)?)?;
+        let sources = manifest.models().into_iter().map(|(id, facts)| (id, facts.sources)).collect();
+        Ok(OnDisk { around, linked: &state.linked, sources })
+    }
+}
+
+/// The manifest in a root tree; an empty one where there is none that can be read.
+pub fn manifest_in(around: &Surroundings<'_>, root: &Tree) -> Result<Manifest, RollbackError> {
+    let empty = || Manifest::new(around.environment.name().as_str());
+    let Some(entry) = root.get(MANIFEST) else { return Ok(empty()) };
+    let (_, bytes) = around.store.read(&entry.id)?;
+    let text = String::from_utf8_lossy(&bytes);
+    Ok(Manifest::parse(&text).unwrap_or_else(|_| empty()))
+}
+
+impl Facts for OnDisk<'_, '_> {
+    fn holds(&self, id: &ObjectId) -> bool {
+        // Opened, not only looked up: a reference leads to a user's file, which may be gone.
+        self.around.store.open_observed(id, self.around.observer).is_ok()
+    }
+
+    fn is_linked(&self, node: &RelativePath) -> bool {
+        self.linked.contains(node)
+    }
+
+    fn model(&self, path: &RelativePath, entry: &Entry) -> ModelPlace {
+        model_place::of(self.around, path.as_str(), &entry.id, entry.size)
+    }
+
+    fn model_home(&self, path: &RelativePath) -> PathBuf {
+        model_place::home(self.around, path.as_str())
+    }
+
+    fn sources(&self, id: &ObjectId) -> Vec<String> {
+        self.sources.get(id).cloned().unwrap_or_default()
+    }
+}

@@ -1,0 +1,435 @@
+//! What is different now from the last commit, and what does not fit together.
+//!
+//! Costs one `stat` a file where nothing changed: folders are compared by their trees' ids, workflows are read only when they are
+//! new, changed, or had open questions.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use crate::history::{Change, ChangeKind};
+use crate::models::index::Depth;
+use crate::models::{Inventory, ModelIndex};
+use crate::object::{Entry, EntryKind, ObjectId, RelativePath, Tree};
+use crate::worktree::{Problem, Trees, walk_tree};
+
+use super::compare::ModelPlace;
+use super::draft::{comfyui_facts, workflow_bytes};
+use super::head::Head;
+use super::manifest::{Answer, ComfyUiFacts, Manifest, NodeFacts};
+use super::model_place;
+use super::rollback::{RollbackError, manifest_in};
+use super::snapshot_tree::{MANIFEST, MODELS, NODES, PARKED, UV_LOCK, node_name, workflow_key};
+use super::state::{self, FoundWorkflow, Keep, State, Surroundings};
+use super::uses::{self, Meaning};
+
+/// The answer of `status`; its fields are those of `--json`.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Status {
+    pub environment: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub branch: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub head: Option<HeadShape>,
+    /// True when a commit would find nothing changed in ComfyUI's folder.
+    pub clean: bool,
+    pub workflows: Workflows,
+    pub nodes: Nodes,
+    pub models: Models,
+    pub unresolved: Vec<Unresolved>,
+    /// Files with a workflow's name that are none.
+    pub unreadable: Vec<Unreadable>,
+    pub python: Python,
+    pub comfyui: ComfyUi,
+    /// What could not be read.
+    pub problems: Vec<ProblemShape>,
+    /// True when something of that is left out of snapshots.
+    pub incomplete: bool,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct HeadShape {
+    pub id: ObjectId,
+    /// Such as `v3`.
+    pub version: String,
+}
+
+/// Paths as in a snapshot.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Workflows {
+    pub added: Vec<String>,
+    pub modified: Vec<String>,
+    pub deleted: Vec<String>,
+}
+
+/// Names of nodes.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Nodes {
+    pub added: Vec<String>,
+    pub removed: Vec<String>,
+    pub modified: Vec<String>,
+    pub changed_version: Vec<VersionChange>,
+    /// On at the last commit, off now.
+    pub disabled: Vec<String>,
+    /// Off at the last commit, on now.
+    pub enabled: Vec<String>,
+    /// Files in `custom_nodes` that belong to no node.
+    pub files: Vec<String>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct VersionChange {
+    pub name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
+}
+
+/// Models of the last commit that are not as they were.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Models {
+    pub missing: Vec<ModelShape>,
+    /// Another file has the name now.
+    pub changed: Vec<ModelShape>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct ModelShape {
+    /// Below the models folder.
+    pub path: String,
+    pub id: ObjectId,
+    /// Bytes.
+    pub size: u64,
+    /// True when `rollback` could bring it back.
+    pub in_store: bool,
+    pub sources: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Unresolved {
+    pub workflow: String,
+    pub scope: Vec<String>,
+    pub node: String,
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    pub node_type: Option<String>,
+    pub value: String,
+    pub status: String,
+    pub candidates: Vec<String>,
+    pub sources: Vec<String>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct Unreadable {
+    pub path: String,
+    pub reason: String,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct Python {
+    /// False when the manifest's dependencies changed and uv's lock did not.
+    pub in_sync: bool,
+    /// True when someone edited the manifest since the last commit.
+    pub manifest_edited: bool,
+}
+
+impl Default for Python {
+    fn default() -> Self {
+        Python { in_sync: true, manifest_edited: false }
+    }
+}
+
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct ComfyUi {
+    pub changed: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct ProblemShape {
+    pub path: String,
+    pub reason: String,
+    pub message: String,
+}
+
+impl From<&Problem> for ProblemShape {
+    fn from(problem: &Problem) -> Self {
+        ProblemShape {
+            path: problem.path.to_string_lossy().into_owned(),
+            reason: problem.reason.as_str().to_owned(),
+            message: problem.to_string(),
+        }
+    }
+}
+
+/// Finds out what is different now.
+pub fn status(around: &Surroundings<'_>, head: &Head) -> Result<Status, RollbackError> {
+    let state = state::read(around, Keep::IdsOnly)?;
+    let before = match head.tree() {
+        Some(tree) => state.trees.tree(&tree)?,
+        None => Tree::default(),
+    };
+    let manifest = manifest_in(around, &before)?;
+    let mut status = Status {
+        environment: around.environment.name().to_string(),
+        branch: head.branch.clone(),
+        problems: state.problems.iter().map(ProblemShape::from).collect(),
+        incomplete: state.problems.iter().any(|problem| problem.reason.left_out()),
+        ..Status::default()
+    };
+    if let Some(id) = head.id() {
+        status.head = Some(HeadShape { id, version: format!("v{}", head.version(around.store)?) });
+    }
+    let mut look = Look { around, state: &state, before: &before, manifest: &manifest, status: &mut status };
+    let touched = look.workflows()?;
+    look.nodes()?;
+    look.models()?;
+    look.references(&touched)?;
+    look.python()?;
+    look.comfyui(head);
+    status.clean = is_clean(&status);
+    Ok(status)
+}
+
+fn is_clean(status: &Status) -> bool {
+    let Workflows { added, modified, deleted } = &status.workflows;
+    let Nodes { added: new, removed, modified: changed, changed_version, disabled, enabled, files } = &status.nodes;
+    let lists = [added, modified, deleted, new, removed, changed, disabled, enabled, files];
+    status.head.is_some()
+        && lists.iter().all(|list| list.is_empty())
+        && changed_version.is_empty()
+        && !status.python.manifest_edited
+        && !status.comfyui.changed
+}
+
+struct Look<'s, 'a> {
+    around: &'s Surroundings<'a>,
+    state: &'s State<'a>,
+    /// The root tree of the last commit.
+    before: &'s Tree,
+    manifest: &'s Manifest,
+    status: &'s mut Status,
+}
+
+impl Look<'_, '_> {
+    fn changes(&self, part: &str) -> Result<Vec<Change>, RollbackError> {
+        let id = |entry: Option<&Entry>| entry.map(|entry| entry.id);
+        Ok(self.state.trees.changes(id(self.before.get(part)), id(self.state.entries.get(part)))?)
+    }
+
+    /// Lists what changed, and answers with the keys of the workflows that are to be read.
+    fn workflows(&mut self) -> Result<BTreeSet<String>, RollbackError> {
+        let mut touched = BTreeSet::new();
+        for part in [super::snapshot_tree::WORKFLOWS, super::snapshot_tree::USERS] {
+            let Ok(above) = RelativePath::new(part) else { continue };
+            for change in self.changes(part)? {
+                let path = above.join_path(&change.path);
+                touched.extend(workflow_key(&path));
+                let list = match change.kind {
+                    ChangeKind::Added => &mut self.status.workflows.added,
+                    ChangeKind::Deleted => &mut self.status.workflows.deleted,
+                    ChangeKind::Modified | ChangeKind::TypeChanged => &mut self.status.workflows.modified,
+                };
+                list.push(path.to_string());
+            }
+        }
+        Ok(touched)
+    }
+
+    fn nodes(&mut self) -> Result<(), RollbackError> {
+        let (old, new) = (self.before.get(NODES), self.state.entries.get(NODES));
+        if old.map(|entry| entry.id) == new.map(|entry| entry.id) {
+            return Ok(());
+        }
+        let (old, new) = (self.slots(old)?, self.slots(new)?);
+        let known = self.manifest.nodes();
+        let paths: BTreeSet<&RelativePath> = old.keys().chain(new.keys()).collect();
+        let partner = |of: &BTreeMap<RelativePath, Slot>, others: &BTreeMap<RelativePath, Slot>, slot: &Slot| {
+            let name = slot.name.clone()?;
+            let found = of.iter().find(|(path, other)| {
+                !others.contains_key(*path)
+                    && other
+                        .name
+                        .as_ref()
+                        .is_some_and(|other| other.0.eq_ignore_ascii_case(&name.0) && other.1 != name.1)
+            });
+            found.map(|(path, _)| path.clone())
+        };
+        let mut taken = BTreeSet::new();
+        for path in paths {
+            match (old.get(path), new.get(path)) {
+                (Some(a), Some(b)) if (a.kind, a.id) == (b.kind, b.id) => {}
+                (Some(a), Some(_)) => match &a.name {
+                    Some((name, _)) => self.modified(name, path, &known),
+                    None => self.status.nodes.files.push(path.to_string()),
+                },
+                (None, Some(b)) if !taken.contains(path) => match &b.name {
+                    None => self.status.nodes.files.push(path.to_string()),
+                    Some((name, disabled)) => match partner(&old, &new, b) {
+                        // The other name of it was there before.
+                        Some(other) => {
+                            taken.insert(other);
+                            let list = if *disabled {
+                                &mut self.status.nodes.disabled
+                            } else {
+                                &mut self.status.nodes.enabled
+                            };
+                            list.push(name.clone());
+                        }
+                        None => self.status.nodes.added.push(name.clone()),
+                    },
+                },
+                (Some(a), None) => match &a.name {
+                    None => self.status.nodes.files.push(path.to_string()),
+                    Some((name, _)) if partner(&new, &old, a).is_none() => self.status.nodes.removed.push(name.clone()),
+                    Some(_) => {}
+                },
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// A node whose files changed: another version of it, or edited.
+    fn modified(&mut self, name: &str, path: &RelativePath, known: &BTreeMap<String, NodeFacts>) {
+        let place = format!("{NODES}/{path}");
+        let before = known.values().find(|facts| facts.path == place);
+        let (source, version) = super::nodes::source(&path.below(&self.around.environment.custom_nodes_dir()));
+        let short = |version: Option<String>, source: &super::manifest::NodeSource| match (version, source) {
+            (_, super::manifest::NodeSource::Git { commit: Some(commit), .. }) => {
+                Some(commit.chars().take(10).collect())
+            }
+            (version, _) => version,
+        };
+        let (from, to) =
+            (before.and_then(|facts| short(facts.version.clone(), &facts.source)), short(version, &source));
+        if before.is_some() && from != to {
+            self.status.nodes.changed_version.push(VersionChange { name: name.to_owned(), from, to });
+        } else {
+            self.status.nodes.modified.push(name.to_owned());
+        }
+    }
+
+    fn slots(&self, nodes: Option<&Entry>) -> Result<BTreeMap<RelativePath, Slot>, RollbackError> {
+        let mut found = BTreeMap::new();
+        let Some(nodes) = nodes else { return Ok(found) };
+        let mut open = vec![(RelativePath::root(), self.state.trees.tree(&nodes.id)?)];
+        while let Some((above, tree)) = open.pop() {
+            for entry in tree.entries() {
+                let path = above.join(&entry.name);
+                if entry.name.as_str() == PARKED && entry.kind == EntryKind::Tree && above.is_root() {
+                    open.push((path, self.state.trees.tree(&entry.id)?));
+                    continue;
+                }
+                let name = node_name(&path, entry.kind).map(|name| (name.base, name.disabled));
+                found.insert(path, Slot { kind: entry.kind, id: entry.id, name });
+            }
+        }
+        Ok(found)
+    }
+
+    fn models(&mut self) -> Result<(), RollbackError> {
+        let Some(models) = self.before.get(MODELS) else { return Ok(()) };
+        let known = self.manifest.models();
+        for found in walk_tree(&self.state.trees, &models.id) {
+            let (path, entry) = found?;
+            if entry.kind == EntryKind::Tree {
+                continue;
+            }
+            let list = match model_place::of(self.around, path.as_str(), &entry.id, entry.size) {
+                ModelPlace::There => continue,
+                ModelPlace::Nothing => &mut self.status.models.missing,
+                ModelPlace::Other => &mut self.status.models.changed,
+            };
+            list.push(ModelShape {
+                path: path.to_string(),
+                id: entry.id,
+                size: entry.size,
+                in_store: self.around.store.open_object(&entry.id).is_ok(),
+                sources: known.get(&entry.id).map(|facts| facts.sources.clone()).unwrap_or_default(),
+            });
+        }
+        Ok(())
+    }
+
+    /// Questions that are open: asked again where a workflow is new or changed or had any.
+    fn references(&mut self, touched: &BTreeSet<String>) -> Result<(), RollbackError> {
+        let known = self.manifest.workflows();
+        let is_open = |key: &String| {
+            let models = known.get(key).map(|facts| &facts.models);
+            models.is_none_or(|models| models.iter().any(|found| matches!(found.answer, Answer::Open { .. })))
+        };
+        let read: Vec<_> =
+            self.state.workflows.iter().filter(|(key, _)| touched.contains(*key) || is_open(key)).collect();
+        if read.is_empty() {
+            return Ok(());
+        }
+        let index = ModelIndex::new(self.around.store);
+        // A store that cannot be written to still has the rows of the last time.
+        let inventory = match index.update(&self.around.models, Depth::Quick, self.around.observer) {
+            Ok(updated) => Inventory::new(updated.files),
+            Err(crate::models::Error::Interrupted) => return Err(state::StateError::Interrupted.into()),
+            Err(_) => index.inventory(&self.around.models).map_err(super::draft::DraftError::from)?,
+        };
+        let bytes = |found: &FoundWorkflow| workflow_bytes(found);
+        let uses = uses::find(read, bytes, self.manifest, &inventory, &index, self.around.observer)
+            .map_err(super::draft::DraftError::from)?;
+        for unreadable in uses.unreadable {
+            self.status.unreadable.push(Unreadable { path: unreadable.path, reason: unreadable.reason });
+        }
+        for (key, found) in uses.workflows {
+            let Some(workflow) = self.state.workflows.get(&key) else { continue };
+            for found in found {
+                let Meaning::Open { status, sources, candidates } = found.meaning else { continue };
+                self.status.unresolved.push(Unresolved {
+                    workflow: workflow.path.to_string(),
+                    scope: found.reference.scope,
+                    node: found.reference.node,
+                    node_type: Some(found.reference.node_type),
+                    value: found.reference.value,
+                    status: uses::word(status).to_owned(),
+                    candidates,
+                    sources,
+                });
+            }
+        }
+        self.status.unresolved.retain(|open| open.status != "skipped");
+        Ok(())
+    }
+
+    fn python(&mut self) -> Result<(), RollbackError> {
+        let id = |entry: Option<&Entry>| entry.map(|entry| entry.id);
+        let (old, new) = (id(self.before.get(MANIFEST)), id(self.state.entries.get(MANIFEST)));
+        self.status.python.manifest_edited = old != new;
+        let (old_lock, new_lock) = (id(self.before.get(UV_LOCK)), id(self.state.entries.get(UV_LOCK)));
+        if old != new && old_lock == new_lock && new_lock.is_some() {
+            let text = std::fs::read_to_string(self.around.environment.manifest_path()).unwrap_or_default();
+            let now = Manifest::parse(&text).ok();
+            let same = now.is_some_and(|now| now.dependencies() == self.manifest.dependencies());
+            self.status.python.in_sync = same;
+        }
+        Ok(())
+    }
+
+    fn comfyui(&mut self, head: &Head) {
+        let Some(before) = self.manifest.comfyui().filter(|_| head.snapshot.is_some()) else { return };
+        let now = comfyui_facts(self.around);
+        let said = |facts: &ComfyUiFacts| match (&facts.version, &facts.commit) {
+            (Some(version), Some(commit)) => Some(format!("{version} ({})", commit.get(..10).unwrap_or(commit))),
+            (version, commit) => version.clone().or_else(|| commit.clone()),
+        };
+        if (&before.version, &before.commit) != (&now.version, &now.commit) {
+            self.status.comfyui = ComfyUi { changed: true, from: said(&before), to: said(&now) };
+        }
+    }
+}
+
+struct Slot {
+    kind: EntryKind,
+    id: ObjectId,
+    /// Its name, and whether it is off.
+    name: Option<(String, bool)>,
+}

@@ -1,0 +1,106 @@
+//! `rollback`: makes workflows and custom nodes what they were in a version.
+
+use crate::environment::head::Head;
+use crate::environment::rollback::{self, Target};
+use crate::environment::state::Keep;
+use crate::object::Snapshot;
+use crate::ui::plans;
+use crate::ui::program::Command;
+use crate::ui::working::Working;
+use crate::ui::{Exit, Failure, Session};
+
+const HELP: &str = "\
+History does not move: what differs afterwards from the last version can be looked at, changed further, and committed.
+Custom nodes that the version does not have are disabled, never deleted. Everything that is replaced is kept: `comfrey
+undo` brings it back.
+
+Examples:
+  comfrey rollback             the version before the current one
+  comfrey rollback v3          version 3
+  comfrey rollback HEAD        throws away what was not committed (undo brings it back)
+  comfrey rollback v3 --dry-run";
+
+/// Makes workflows and custom nodes what they were in a version; history stays.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = HELP)]
+pub struct Rollback {
+    /// The version: v3, HEAD~1, a tag, an id [default: the version before the current one]
+    #[arg(value_name = "TARGET")]
+    target: Option<String>,
+    /// Show what would be done, and do nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Go on although ComfyUI runs
+    #[arg(long)]
+    while_running: bool,
+}
+
+impl Command for Rollback {
+    fn run(self, session: &mut Session<'_>) -> Result<Exit, Failure> {
+        let revisions = session.revisions()?;
+        let view = revisions.view()?;
+        let revision = self.target.as_deref().unwrap_or("HEAD~1");
+        if view.head()?.is_none() {
+            return Err(Failure::new(Exit::NotFound, "there is no version to go back to yet")
+                .hint("`comfrey commit -m MESSAGE` makes the first"));
+        }
+        let id = match view.snapshot(revision) {
+            Err(_) if self.target.is_none() => {
+                return Err(Failure::new(Exit::NotFound, "there is no version before the current one")
+                    .hint("`comfrey rollback HEAD` goes back to the current one"));
+            }
+            found => found?,
+        };
+        let snapshot: Snapshot = view.objects().read(&id)?;
+        let title = match crate::ui::snapshots::Names::of(&view)?.shape(&id, &snapshot).version {
+            Some(version) => version,
+            None => id.short(),
+        };
+        let target = Target::version(&snapshot);
+        if self.dry_run {
+            let working = session.working()?;
+            let around = working.around(session.observer);
+            let head = Head::of(around.store, around.environment.name().as_str())?;
+            let prepared = rollback::prepare(&around, &head, &target, Keep::IdsOnly)?;
+            plans::print(session, &prepared.plan, plans::Form::WouldDo)?;
+            return Ok(Exit::Done);
+        }
+        let who = session.who()?;
+        let (working, _lock) = session.working_alone()?;
+        refuse_while_running(&working, self.while_running)?;
+        let around = working.around(session.observer);
+        let head = Head::of(around.store, around.environment.name().as_str())?;
+        let prepared = rollback::prepare(&around, &head, &target, Keep::IdsOnly)?;
+        if prepared.plan.is_empty() {
+            plans::print(session, &prepared.plan, plans::Form::Done)?;
+            session.note(format_args!("Nothing to do: workflows and custom nodes are as in {title}."))?;
+            return Ok(Exit::Done);
+        }
+        if session.can_ask && !session.globals.yes {
+            plans::print(session, &prepared.plan, plans::Form::WillDo)?;
+            if !session.agree(&format!("Go back to {title}?"), true)? {
+                return Err(Failure::new(Exit::Negative, "nothing was changed"));
+            }
+        }
+        drop(prepared);
+        let done = rollback::carry_out(&around, &head, &target, &who)?;
+        plans::print(session, &done.plan, plans::Form::Done)?;
+        session.note(format_args!("Workflows and custom nodes are as in {title}; `comfrey undo` takes this back."))?;
+        Ok(Exit::Done)
+    }
+}
+
+/// ComfyUI reads what we would replace.
+pub fn refuse_while_running(working: &Working, go_on: bool) -> Result<(), Failure> {
+    if go_on {
+        return Ok(());
+    }
+    match crate::platform::process::running_comfyui(&working.environment.comfyui()) {
+        None => Ok(()),
+        Some(process) => Err(Failure::new(
+            Exit::Conflict,
+            format!("ComfyUI of {} is running (process {process})", working.environment.name()),
+        )
+        .hint("stop it first, or go on with --while-running")),
+    }
+}

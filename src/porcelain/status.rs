@@ -1,0 +1,181 @@
+//! `status`: what is different now from the last version, and what does not fit together.
+
+use crate::environment::head::Head;
+use crate::environment::status::{self, ModelShape, Status as Found};
+use crate::ui::program::Command;
+use crate::ui::report::{Bytes, count};
+use crate::ui::{Exit, Failure, Session};
+
+const HELP: &str = "\
+Examples:
+  comfrey status
+  comfrey status --json | jq .unresolved
+  comfrey status --exit-code || comfrey commit -m \"what is there now\"";
+
+/// Shows what changed since the last version, and models that are missing.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = HELP)]
+pub struct Status {
+    /// Exit with 1 if anything changed
+    #[arg(long)]
+    exit_code: bool,
+}
+
+impl Command for Status {
+    fn run(self, session: &mut Session<'_>) -> Result<Exit, Failure> {
+        let working = session.working()?;
+        let around = working.around(session.observer);
+        let head = Head::of(around.store, around.environment.name().as_str())?;
+        let found = status::status(&around, &head)?;
+        if session.globals.json {
+            session.print_json(&found)?;
+        } else {
+            print(session, &found)?;
+        }
+        Ok(match (found.incomplete, found.clean) {
+            (true, _) => Exit::NotFound,
+            (false, false) if self.exit_code => Exit::Negative,
+            _ => Exit::Done,
+        })
+    }
+}
+
+fn print(session: &mut Session<'_>, found: &Found) -> Result<(), Failure> {
+    let paint = session.paint;
+    let environment = paint.strong(&found.environment);
+    let branch = match &found.branch {
+        Some(branch) => format!("on branch {branch}"),
+        None => "on no branch".to_owned(),
+    };
+    match &found.head {
+        Some(head) => {
+            writeln!(session.out, "Environment {environment}, {branch}, at {} {}", head.version, head.id.short())?;
+        }
+        None => writeln!(session.out, "Environment {environment}, {branch}, no version yet")?,
+    }
+    let mut groups: Vec<(&str, Vec<String>)> = Vec::new();
+    let mut group = |title, lines: Vec<String>| {
+        if !lines.is_empty() {
+            groups.push((title, lines));
+        }
+    };
+    let list = |word: &str, names: &[String]| -> Vec<String> {
+        let word = match word {
+            "new" | "enabled" => paint.good(format!("{word:9}")),
+            "gone" | "disabled" => paint.bad(format!("{word:9}")),
+            _ => paint.changed(format!("{word:9}")),
+        };
+        names.iter().map(|name| format!("{word} {name}")).collect()
+    };
+    let workflows = &found.workflows;
+    group(
+        "Workflows",
+        [list("new", &workflows.added), list("changed", &workflows.modified), list("gone", &workflows.deleted)]
+            .concat(),
+    );
+    let nodes = &found.nodes;
+    let versions: Vec<String> = nodes
+        .changed_version
+        .iter()
+        .map(|change| {
+            let side = |version: &Option<String>| version.clone().unwrap_or_else(|| "unknown".to_owned());
+            format!("{} {} -> {}", change.name, side(&change.from), side(&change.to))
+        })
+        .collect();
+    group(
+        "Custom nodes",
+        [
+            list("new", &nodes.added),
+            list("changed", &nodes.modified),
+            list("version", &versions),
+            list("disabled", &nodes.disabled),
+            list("enabled", &nodes.enabled),
+            list("gone", &nodes.removed),
+            list("file", &nodes.files),
+        ]
+        .concat(),
+    );
+    let models = &found.models;
+    let shown = |models: &[ModelShape]| -> Vec<String> { models.iter().map(model).collect() };
+    group("Models", [list("gone", &shown(&models.missing)), list("changed", &shown(&models.changed))].concat());
+    let mut other = Vec::new();
+    if found.comfyui.changed {
+        let side = |version: &Option<String>| version.clone().unwrap_or_else(|| "unknown".to_owned());
+        let text = format!("ComfyUI {} -> {}", side(&found.comfyui.from), side(&found.comfyui.to));
+        other.extend(list("version", &[text]));
+    }
+    if found.python.manifest_edited && found.head.is_some() {
+        other.extend(list("changed", &["pyproject.toml".to_owned()]));
+    }
+    if !found.python.in_sync {
+        other.extend(list("changed", &["Python dependencies; uv.lock is older".to_owned()]));
+    }
+    group("Environment", other);
+    for (title, lines) in &groups {
+        writeln!(session.out, "\n{title}:")?;
+        for line in lines {
+            writeln!(session.out, "  {line}")?;
+        }
+    }
+    print_open(session, found)?;
+    for problem in &found.problems {
+        session.warn(&problem.message)?;
+    }
+    writeln!(session.out)?;
+    next(session, found)
+}
+
+fn model(model: &ModelShape) -> String {
+    let how = match (model.in_store, model.sources.first()) {
+        (true, _) => ", held by the store".to_owned(),
+        (false, Some(source)) => format!(", to be had from {source}"),
+        (false, None) => String::new(),
+    };
+    format!("{} ({}{how})", model.path, Bytes(model.size))
+}
+
+fn print_open(session: &mut Session<'_>, found: &Found) -> Result<(), Failure> {
+    if !found.unresolved.is_empty() {
+        writeln!(session.out, "\nModels that workflows want and that were not found:")?;
+        for open in &found.unresolved {
+            let class = open.node_type.as_deref().unwrap_or("?");
+            let word = session.paint.changed(&open.status);
+            writeln!(session.out, "  {}: node {} ({class}) wants {}: {word}", open.workflow, open.node, open.value)?;
+            for candidate in &open.candidates {
+                writeln!(session.out, "      could be {candidate}")?;
+            }
+            for source in &open.sources {
+                writeln!(session.out, "      to be had from {source}")?;
+            }
+        }
+    }
+    if !found.unreadable.is_empty() {
+        writeln!(session.out, "\nNot workflows (kept as they are):")?;
+        for file in &found.unreadable {
+            writeln!(session.out, "  {}: {}", file.path, file.reason)?;
+        }
+    }
+    Ok(())
+}
+
+/// What to type next.
+fn next(session: &mut Session<'_>, found: &Found) -> Result<(), Failure> {
+    let paint = session.paint;
+    let Some(head) = &found.head else {
+        let command = paint.typed("comfrey commit -m MESSAGE");
+        writeln!(session.out, "{command} records what is there as v1")?;
+        return Ok(());
+    };
+    let back = found.models.missing.iter().filter(|model| model.in_store).count();
+    if found.clean {
+        writeln!(session.out, "Workflows and custom nodes are as in {}.", head.version)?;
+    } else {
+        writeln!(session.out, "{} records this as a new version", paint.typed("comfrey commit -m MESSAGE"))?;
+        writeln!(session.out, "{} goes back to {}", paint.typed("comfrey rollback HEAD"), head.version)?;
+    }
+    if back > 0 && found.clean {
+        let command = paint.typed("comfrey rollback HEAD");
+        writeln!(session.out, "{command} brings back {}", count(back, "model"))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,93 @@
+//! An environment at work: the workspace, the environment, its lock, and what a killed command left.
+
+use crate::environment::commit::Who;
+use crate::environment::lock::Lock;
+use crate::environment::recovery::{self, Found};
+use crate::environment::state::Surroundings;
+use crate::environment::transaction::Outcome;
+use crate::environment::{Environment, Workspace};
+use crate::models::roots::{ModelRoot, roots_of};
+use crate::observer::Observer;
+use crate::store::{LinkPolicy, Store};
+
+use super::{Failure, Session};
+
+/// A workspace and one of its environments.
+pub struct Working {
+    pub workspace: Workspace,
+    pub environment: Environment,
+}
+
+impl Working {
+    /// With what its ComfyUI shares with others.
+    pub fn around<'a>(&'a self, observer: &'a dyn Observer) -> Surroundings<'a> {
+        Surroundings {
+            environment: &self.environment,
+            store: self.workspace.store(),
+            models: self.models(),
+            policy: self.workspace.config().settings().store_models.unwrap_or(LinkPolicy::Auto),
+            observer,
+        }
+    }
+
+    /// Where its ComfyUI finds models.
+    pub fn models(&self) -> Vec<ModelRoot> {
+        roots_of(Some(&self.environment.comfyui()), &self.workspace.model_folders())
+    }
+}
+
+impl Session<'_> {
+    /// The environment to work on, to be read.
+    pub fn working(&mut self) -> Result<Working, Failure> {
+        let workspace = self.workspace()?;
+        let environment = self.environment_of(&workspace)?;
+        Ok(Working { workspace, environment })
+    }
+
+    /// The environment to work on, to be written to: nobody else writes to it until the lock is dropped.
+    pub fn working_alone(&mut self) -> Result<(Working, Lock), Failure> {
+        let working = self.working()?;
+        let lock = working.environment.lock(&self.waiting())?;
+        // Whoever held it until now may have been killed while we waited.
+        let store = working.workspace.store().clone();
+        if let Some(recovered) = crate::environment::transaction::recover(working.environment.folder(), &store)? {
+            self.tell(&Found { environment: working.environment.name().to_string(), result: Ok(recovered) })?;
+        }
+        Ok((working, lock))
+    }
+
+    /// Who does what is done now.
+    pub fn who(&self) -> Result<Who, Failure> {
+        Ok(Who { author: self.author(), time: self.now()?, command: self.command_line.clone() })
+    }
+
+    /// Ends what killed commands left half-done, and says so. To be called when a workspace is opened.
+    pub(super) fn recover(&mut self, root: &std::path::Path, store: &Store) -> Result<(), Failure> {
+        let pending = recovery::pending(root);
+        if pending.is_empty() {
+            return Ok(());
+        }
+        for found in recovery::recover(&pending, store, &self.waiting()) {
+            self.tell(&found)?;
+        }
+        Ok(())
+    }
+
+    fn tell(&mut self, found: &Found) -> Result<(), Failure> {
+        let environment = &found.environment;
+        match &found.result {
+            Ok(recovered) => {
+                let (command, done) = (&recovered.command, outcome(recovered.outcome));
+                self.note(format_args!("`comfrey {command}` was interrupted in {environment}: {done}"))
+            }
+            Err(error) => self.warn(format_args!("an interrupted command in {environment} cannot be ended: {error}")),
+        }
+    }
+}
+
+fn outcome(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Finished => "finished now",
+        Outcome::Undone => "undone; everything is as it was before",
+    }
+}
