@@ -4,6 +4,8 @@ pub mod cat_object;
 pub mod checkout_tree;
 pub mod commit_tree;
 pub mod diff_tree;
+pub mod fsck;
+pub mod gc;
 pub mod hash_object;
 pub mod index_dir;
 pub mod ls_tree;

@@ -9,6 +9,8 @@ use crate::plumbing::cat_object::CatObject;
 use crate::plumbing::checkout_tree::CheckoutTree;
 use crate::plumbing::commit_tree::CommitTree;
 use crate::plumbing::diff_tree::DiffTree;
+use crate::plumbing::fsck::Fsck;
+use crate::plumbing::gc::Gc;
 use crate::plumbing::hash_object::HashObject;
 use crate::plumbing::index_dir::IndexDir;
 use crate::plumbing::ls_tree::LsTree;
@@ -70,6 +72,12 @@ enum Verb {
     Diff(Diff),
     /// Print the paths that differ between two trees
     DiffTree(DiffTree),
+    /// Write a version to a file that others can import
+    Export(Export),
+    /// Check the store, and repair it
+    Fsck(Fsck),
+    /// Delete what nothing needs
+    Gc(Gc),
     /// Hash files, and store them
     HashObject(HashObject),
     /// Bring the model index up to date
@@ -113,8 +121,6 @@ enum Verb {
     Use(Use),
     /// Store a folder as a tree
     WriteTree(WriteTree),
-    /// Write a version to a file that others can import
-    Export(Export),
     #[command(external_subcommand)]
     External(Vec<OsString>),
 }
@@ -131,6 +137,9 @@ impl Verb {
             Verb::Config(command) => command.run(session),
             Verb::Diff(command) => command.run(session),
             Verb::DiffTree(command) => command.run(session),
+            Verb::Export(command) => command.run(session),
+            Verb::Fsck(command) => command.run(session),
+            Verb::Gc(command) => command.run(session),
             Verb::HashObject(command) => command.run(session),
             Verb::IndexDir(command) => command.run(session),
             Verb::Init(command) => command.run(session),
@@ -154,7 +163,6 @@ impl Verb {
             Verb::UpdateRef(command) => command.run(session),
             Verb::Use(command) => command.run(session),
             Verb::WriteTree(command) => command.run(session),
-            Verb::Export(command) => command.run(session),
             Verb::External(words) => external(words, session),
         }
     }

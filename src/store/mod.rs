@@ -28,23 +28,37 @@
 //! - [`quarantine`]: what has come from outside, until it is released as a whole
 //! - [`writer`], [`reader`]: objects in and out
 //! - [`known_files`]: digests of files on disk that need not be computed again
+//! - [`inventory`]: all objects in memory, and what needs what
+//! - [`gc`], `sweep`: what nobody needs, found and deleted
+//! - [`fsck`], `blame`: what is wrong, and who needs it
+//! - [`rebuild`]: the index made again
+//! - [`repair`]: what can be done about what is wrong
+//! - [`reference_log`]: which user's files the store counts on, outside the index
 //! - [`records`]: small tables for the floors above
 
+mod blame;
 mod containment;
 pub mod error;
 pub mod faults;
 pub mod format;
 pub mod frame;
+pub mod fsck;
+pub mod gc;
 pub mod handle;
 pub mod index;
+pub mod inventory;
 pub mod known_files;
 pub mod large;
 pub mod locator;
 pub mod quarantine;
 pub mod reader;
+pub mod rebuild;
 pub mod records;
+pub mod reference_log;
+pub mod repair;
 pub mod segment;
 pub mod staging;
+mod sweep;
 #[cfg(test)]
 mod tests;
 pub mod writer;

@@ -35,6 +35,12 @@ pub fn title(number: u32) -> [u8; START as usize] {
     bytes
 }
 
+/// True when the file at `path` begins as segment `number` should.
+pub fn is_titled(path: &Path, number: u32) -> bool {
+    let mut start = [0; START as usize];
+    File::open(path).and_then(|file| durable::read_exact_at(&file, &mut start, 0)).is_ok() && start == title(number)
+}
+
 /// The folder of segments.
 pub struct Segments {
     folder: PathBuf,
@@ -373,6 +379,13 @@ impl Frames {
         let mut payload = vec![0; header.stored as usize];
         durable::read_exact_at(&self.file, &mut payload, offset + HEADER as u64).map_err(Trouble::Io)?;
         frame::open(header, payload).map_err(|reason| Trouble::Damage(reason.into()))
+    }
+
+    /// A frame's bytes as they are in the file, header and payload.
+    pub fn raw(&self, offset: u64, header: &Header) -> Result<Vec<u8>> {
+        let mut bytes = vec![0; header.length() as usize];
+        durable::read_exact_at(&self.file, &mut bytes, offset).map_err(Error::io(&self.path))?;
+        Ok(bytes)
     }
 
     /// At least `wanted` bytes at `at`, fewer only at the end of the file.

@@ -16,6 +16,7 @@ use super::known_files::{self, Known};
 use super::large::{self, How, LARGE, LinkPolicy, PlaceRecord, Placed};
 use super::locator::{At, Located, Locator};
 use super::reader::is_large;
+use super::reference_log::{self, Reference};
 use super::segment::{self, FULL, OpenSegment};
 use super::staging::Staging;
 use super::{Error, Result, Store, frame};
@@ -533,6 +534,11 @@ impl Writer {
     /// Makes the names of large blobs durable, and records them with stamps that can be trusted.
     fn settle_arrivals(&self, arrivals: Vec<Arrival>, additions: &mut Additions) -> Result<()> {
         let own = arrivals.iter().filter(|arrival| !arrival.placed.is_reference);
+        let referred = arrivals.iter().filter(|arrival| arrival.placed.is_reference);
+        let references: Vec<Reference> = referred
+            .map(|arrival| Reference { id: arrival.id, size: arrival.size, path: arrival.placed.path.clone() })
+            .collect();
+        reference_log::append(&self.shared.folder, &references, &self.shared.faults)?;
         self.shared.large.sync_folders(own.map(|arrival| arrival.placed.path.as_path()))?;
         for Arrival { id, size, placed, mut verified, source } in arrivals {
             let at = if placed.is_reference { At::Reference } else { At::Large };

@@ -4,6 +4,8 @@ mod bundle;
 mod cat_object;
 mod cli;
 mod documents;
+mod fsck;
+mod gc;
 mod hash_object;
 mod history;
 mod models;
