@@ -1,8 +1,11 @@
 //! `log`: the history of an environment.
 
 use crate::history::walk::walk;
-use crate::object::Snapshot;
+use crate::history::{self, TreeDiff, View};
+use crate::object::{ObjectId, RelativePath, Snapshot};
+use crate::plumbing::diff_tree::with_first_parent;
 use crate::plumbing::rev_list::walk_options;
+use crate::ui::changes::paths;
 use crate::ui::program::Command;
 use crate::ui::snapshots::Names;
 use crate::ui::{Exit, Failure, Session};
@@ -15,6 +18,7 @@ Examples:
   comfrey log                  the whole history
   comfrey log -n 3 --oneline   the last three, a line each
   comfrey log v2..             what came after version 2
+  comfrey log -- nodes         what changed something in a folder
   comfrey log --json | jq -r .message";
 
 /// Shows the history: snapshots with their versions, newest first.
@@ -39,6 +43,9 @@ pub struct Log {
     /// Where to begin; `^REV` leaves out what is before it, `A..B` is `B ^A` [default: HEAD]
     #[arg(value_name = "REV")]
     revisions: Vec<String>,
+    /// Only snapshots that changed these paths or what is below them, against their first parents
+    #[arg(value_name = "PATH", last = true)]
+    paths: Vec<String>,
 }
 
 impl Command for Log {
@@ -55,6 +62,10 @@ impl Command for Log {
         }
         options.first_parent = self.first_parent;
         let mut snapshots = walk(view.objects(), &options, session.observer)?.snapshots;
+        let below = paths(&self.paths)?;
+        if !below.is_empty() {
+            snapshots = touching(&view, snapshots, &below, self.max_count, session)?;
+        }
         snapshots.truncate(self.max_count.unwrap_or(usize::MAX));
         if self.reverse {
             snapshots.reverse();
@@ -65,7 +76,7 @@ impl Command for Log {
             if session.globals.json {
                 session.print_json(&names.shape(id, &snapshot))?;
             } else if self.oneline {
-                writeln!(session.out, "{} {}", names.title(id), snapshot.subject())?;
+                writeln!(session.out, "{} {}", names.title(id, session.paint), snapshot.subject())?;
             } else {
                 if number > 0 {
                     writeln!(session.out)?;
@@ -75,4 +86,29 @@ impl Command for Log {
         }
         Ok(Exit::Done)
     }
+}
+
+/// The first `most` of these snapshots that changed something below one of the paths.
+fn touching(
+    view: &View<'_>,
+    snapshots: Vec<ObjectId>,
+    below: &[RelativePath],
+    most: Option<usize>,
+    session: &Session<'_>,
+) -> Result<Vec<ObjectId>, Failure> {
+    let mut found = Vec::new();
+    for id in snapshots {
+        if session.observer.interrupted() {
+            return Err(history::Error::Interrupted.into());
+        }
+        if most.is_some_and(|most| found.len() >= most) {
+            break;
+        }
+        let (old, new) = with_first_parent(view, id)?;
+        let mut changes = TreeDiff::new(view.objects(), old, Some(new))?.below(below.to_vec());
+        if changes.next().transpose()?.is_some() {
+            found.push(id);
+        }
+    }
+    Ok(found)
 }

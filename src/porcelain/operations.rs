@@ -48,7 +48,7 @@ impl Command for Operations {
             if session.globals.json {
                 session.print_json(&OperationShape::of(&told, Some(n)))?;
             } else if self.oneline {
-                writeln!(session.out, "{}", told.title(Some(n)))?;
+                writeln!(session.out, "{}", told.title(Some(n), session.paint))?;
             } else {
                 told.print(session, Some(n))?;
             }

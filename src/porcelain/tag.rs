@@ -7,6 +7,7 @@ use crate::history::syntax::version_number;
 use crate::history::{RefName, View};
 use crate::object::{ObjectId, Snapshot};
 use crate::ui::program::Command;
+use crate::ui::report::Paint;
 use crate::ui::snapshots::Names;
 use crate::ui::{Exit, Failure, Session};
 
@@ -109,7 +110,8 @@ impl Tag {
         if session.globals.json {
             session.print_json(&line(tag, &names, id, &snapshot))?;
         } else {
-            session.note(format_args!("{tag} names {} {}", names.title(&id), snapshot.subject()))?;
+            let title = names.title(&id, Paint::default());
+            session.note(format_args!("{tag} names {title} {}", snapshot.subject()))?;
         }
         Ok(Exit::Done)
     }

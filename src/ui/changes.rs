@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::history::{self, Change};
+use crate::history::{self, Change, ChangeKind};
 use crate::object::quote::quoted;
 use crate::object::{Entry, ObjectId, RelativePath};
 
@@ -77,7 +77,11 @@ impl Printer {
         if session.globals.json {
             return session.print_json(&ChangeShape::from(change));
         }
-        let status = change.kind.letter();
+        let status = match change.kind {
+            ChangeKind::Added => session.paint.good('A'),
+            ChangeKind::Deleted => session.paint.bad('D'),
+            kind => session.paint.changed(kind.letter()),
+        };
         match self.form {
             Form::Name => {}
             Form::Status => write!(session.out, "{status}\t")?,

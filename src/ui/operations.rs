@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::history::{Objects, RefChange, Refs, operations::refs_after};
 use crate::object::{Kind, ObjectId, Operation, RefTarget};
 
+use super::report::Paint;
 use super::{Failure, Session};
 
 /// An operation and what it changed.
@@ -14,6 +15,8 @@ pub struct Told {
     pub id: ObjectId,
     pub operation: Operation,
     pub changes: Vec<RefChange>,
+    /// The operation whose effect this one took back.
+    undone: Option<Operation>,
 }
 
 /// An operation in JSON.
@@ -51,7 +54,8 @@ impl Told {
             None => Refs::default(),
         };
         let changes = Refs::new(operation.refs.clone()).changes_since(&before);
-        Ok(Told { id, operation, changes })
+        let undone = operation.undoes.as_ref().map(|undone| objects.read(undone)).transpose()?;
+        Ok(Told { id, operation, changes, undone })
     }
 
     /// True when it changed refs or files of the environment.
@@ -61,22 +65,28 @@ impl Told {
     }
 
     /// `@{0} 9f8e7d6c5b 2026-11-20 10:00 commit -m first`, without the number where it is not known.
-    pub fn title(&self, number: Option<u64>) -> String {
-        let number = number.map(|n| format!("@{{{n}}} ")).unwrap_or_default();
-        format!("{number}{} {} {}", self.id.short(), self.operation.time.to_minutes(), self.operation.command)
+    pub fn title(&self, number: Option<u64>, paint: Paint) -> String {
+        let number = number.map(|n| format!("{} ", paint.strong(format_args!("@{{{n}}}")))).unwrap_or_default();
+        let (id, time) = (paint.typed(self.id.short()), paint.faint(self.operation.time.to_minutes()));
+        format!("{number}{id} {time} {}", self.operation.command)
     }
 
     /// The title, then a line a ref that changed: its name, what it was, what it is.
     pub fn print(&self, session: &mut Session<'_>, number: Option<u64>) -> Result<(), Failure> {
-        writeln!(session.out, "{}", self.title(number))?;
+        writeln!(session.out, "{}", self.title(number, session.paint))?;
         for change in &self.changes {
             writeln!(session.out, "    {}: {} -> {}", change.name, short(&change.old), short(&change.new))?;
         }
         for (environment, id) in &self.operation.restore_points {
             writeln!(session.out, "    {environment}: files changed; as they were before: {}", id.short())?;
         }
-        if let Some(undone) = &self.operation.undoes {
-            writeln!(session.out, "    took back {}", undone.short())?;
+        if let (Some(id), Some(undone)) = (&self.operation.undoes, &self.undone) {
+            match undone.undoes {
+                None => writeln!(session.out, "    took back {} {}", id.short(), undone.command)?,
+                Some(first) => {
+                    writeln!(session.out, "    brought back {} by taking back {}", first.short(), id.short())?
+                }
+            }
         }
         Ok(())
     }
@@ -93,7 +103,7 @@ fn short(target: &Option<RefTarget>) -> String {
 
 impl<'a> OperationShape<'a> {
     pub fn of(told: &'a Told, n: Option<u64>) -> Self {
-        let Told { id, operation, changes } = told;
+        let Told { id, operation, changes, .. } = told;
         let text = |target: &Option<RefTarget>| target.as_ref().map(RefTarget::to_string);
         let change = |c: &'a RefChange| ChangeShape { name: &c.name, old: text(&c.old), new: text(&c.new) };
         OperationShape {

@@ -152,7 +152,7 @@ fn width(text: &str) -> usize {
 }
 
 /// Colours, or none. The meaning is named, not the colour.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Paint {
     pub on: bool,
 }

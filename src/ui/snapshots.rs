@@ -8,6 +8,7 @@ use crate::history::View;
 use crate::history::version::Versions;
 use crate::object::{ObjectId, Snapshot};
 
+use super::report::Paint;
 use super::{Failure, Session};
 
 /// A snapshot in JSON.
@@ -58,15 +59,15 @@ impl<'a> Names<'a> {
     }
 
     /// `v3 9f8e7d6c5b (HEAD -> main, tag: x)`; without a version just the id.
-    pub fn title(&self, id: &ObjectId) -> String {
-        let version = self.versions.name(id).map(|version| format!("{version} ")).unwrap_or_default();
-        let labels = self.labels.get(id).map(|labels| format!(" ({})", labels.join(", "))).unwrap_or_default();
-        format!("{version}{}{labels}", id.short())
+    pub fn title(&self, id: &ObjectId, paint: Paint) -> String {
+        let version = self.versions.name(id).map(|version| format!("{} ", paint.strong(version))).unwrap_or_default();
+        let labels = self.labels.get(id).map(|labels| format!(" ({})", paint.good(labels.join(", "))));
+        format!("{version}{}{}", paint.typed(id.short()), labels.unwrap_or_default())
     }
 
     /// Title, author, time and the whole message, as `log` and `show` print them.
     pub fn print(&self, session: &mut Session<'_>, id: &ObjectId, snapshot: &Snapshot) -> Result<(), Failure> {
-        writeln!(session.out, "{}", self.title(id))?;
+        writeln!(session.out, "{}", self.title(id, session.paint))?;
         if snapshot.parents.len() > 1 {
             let parents: Vec<String> = snapshot.parents.iter().map(|parent| self.short(parent)).collect();
             writeln!(session.out, "Merge:  {}", parents.join(" "))?;

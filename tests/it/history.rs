@@ -284,6 +284,9 @@ fn the_log_shows_versions_refs_and_messages() {
         (line["message"].as_str(), line["time"].as_str()),
         (Some("second\n\nwith a body"), Some("2026-11-20T10:00:00.000+00:00"))
     );
+    assert_eq!(workspace.lines(["log", "--oneline", "--", "nodes"]).len(), 2, "the second changed another file");
+    assert_eq!(workspace.lines(["log", "--json", "-n", "1", "--", "nodes/x.py"]).len(), 1);
+    assert!(workspace.run(["log", "--color=always"]).success().stdout.contains("\x1b["));
     let empty = Workspace::new();
     let run = empty.run(["log"]).success();
     assert!(run.stdout.is_empty() && run.stderr.contains("no snapshot yet"));
