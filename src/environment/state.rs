@@ -199,7 +199,11 @@ impl Reader<'_, '_, '_> {
 
     fn tree(&mut self, tree: &Tree) -> Result<ObjectId, StateError> {
         Ok(match self.keep {
-            Keep::Stored(writer) => writer.put_value(tree)?,
+            Keep::Stored(writer) => {
+                let id = writer.put_value(tree)?;
+                writer.publish()?;
+                id
+            }
             Keep::IdsOnly => self.state.trees.keep(tree)?,
         })
     }
@@ -243,9 +247,13 @@ impl Reader<'_, '_, '_> {
     }
 
     fn nodes(&mut self, custom_nodes: &Path) -> Result<(), StateError> {
-        let rules = std::fs::read_to_string(self.around.environment.cec().join(".comfreyignore")).unwrap_or_default();
+        // The last line that fits decides: our own file has the last word.
+        let rules = worktree::ignore::RULE_FILES.iter().rev().fold(IgnoreRules::default(), |rules, name| {
+            let text = std::fs::read_to_string(self.around.environment.cec().join(name));
+            rules.with_lines(&text.unwrap_or_default())
+        });
         let options = worktree::WriteOptions {
-            ignore: IgnoreRules::default().with_lines(&rules),
+            ignore: rules,
             weights: worktree::Weights::IN_NODES,
             models: self.around.policy,
             ..Default::default()

@@ -3,12 +3,16 @@
 mod bundle;
 mod cat_object;
 mod cli;
+mod commit;
 mod documents;
 mod fsck;
 mod gc;
 mod hash_object;
 mod history;
+mod installation;
 mod models;
+mod plumbing_commit;
+mod rollback;
 mod support;
 mod workflow;
 mod workspace;
