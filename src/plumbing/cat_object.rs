@@ -33,7 +33,7 @@ pub struct CatObject {
     /// For each id on standard input print `ID KIND SIZE`
     #[arg(long, group = "what", conflicts_with = "id")]
     batch_check: bool,
-    /// The object's id, or at least four digits that only this one begins with
+    /// The object's id, at least four digits that only this one begins with, or a revision such as HEAD:path
     #[arg(value_name = "ID")]
     id: Option<String>,
 }
@@ -48,7 +48,15 @@ impl Command for CatObject {
             }
             return batch(&store, session, self.batch);
         };
-        match find(&store, name)? {
+        let found = match find(&store, name)? {
+            // Names of refs, versions and paths are for those who know history.
+            Found::None if name.parse::<ObjectId>().is_err() => match revision(session, &store, name) {
+                Err(failure) if self.exists && failure.exit == Exit::NotFound => Found::None,
+                found => found?,
+            },
+            found => found,
+        };
+        match found {
             Found::One(id, info) => self.one(&store, session, id, &info),
             Found::None if self.exists => {
                 if session.globals.json {
@@ -105,15 +113,19 @@ fn find(store: &Store, name: &str) -> Result<Found, Failure> {
     if let Ok(id) = name.parse::<ObjectId>() {
         return known(id);
     }
-    let prefix: IdPrefix = name.parse().map_err(|error: crate::object::id::IdError| {
-        Failure::new(Exit::Usage, error.to_string()).hint(format!("`comfrey rev-parse {name}` turns a name into an id"))
-    })?;
+    let Ok(prefix) = name.parse::<IdPrefix>() else { return Ok(Found::None) };
     let mut candidates = store.matching(&prefix, SHOWN)?;
     match candidates.len() {
         0 => Ok(Found::None),
         1 => known(candidates.remove(0).0),
         _ => Ok(Found::Many(candidates)),
     }
+}
+
+/// What a revision such as `HEAD:workflows/flow.json` names.
+fn revision(session: &mut Session<'_>, store: &Store, name: &str) -> Result<Found, Failure> {
+    let id = session.revisions()?.view()?.resolve(name)?.id;
+    Ok(store.info(&id)?.map_or(Found::None, |info| Found::One(id, info)))
 }
 
 fn ambiguous(name: &str, candidates: &[(ObjectId, Kind)]) -> Failure {
@@ -266,8 +278,6 @@ fn find_all(store: &Store, names: &[String]) -> Result<Vec<Found>, Failure> {
     for (name, id) in names.iter().zip(ids) {
         found.push(match id {
             Some(id) => infos.next().flatten().map_or(Found::None, |info| Found::One(id, info)),
-            // Text that cannot be an id is missing like an id that nobody has.
-            None if name.parse::<IdPrefix>().is_err() => Found::None,
             None => find(store, name)?,
         });
     }

@@ -97,8 +97,9 @@ fn tell_rebuilt(rebuilt: &Rebuilt, session: &mut Session<'_>) -> Result<(), Fail
         writeln!(session.out, "newest operation: {head}")?;
     }
     for other in &rebuilt.other_heads {
-        session
-            .note(format_args!("note: operation {other} is nobody's parent either, and older or shorter in history"))?;
+        session.note(format_args!(
+            "note: operation {other} is nobody's parent either, and has fewer before it or is older"
+        ))?;
     }
     for (path, reason) in &rebuilt.damage {
         session.warn(format_args!("{}: {reason}", path.display()))?;

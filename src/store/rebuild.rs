@@ -2,7 +2,7 @@
 //!
 //! Every frame is read and verified, because without the index nothing says how much of a segment was ever promised. Large
 //! files are taken by their names and hashed before they are next used. The newest operation that is nobody's parent
-//! becomes the head: by time, then by the length of its chain.
+//! becomes the head: the end of the longest chain, and of two as long the later one (invariant H8).
 
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
@@ -34,7 +34,7 @@ pub struct Rebuilt {
     /// Operations found.
     pub operations: u64,
     pub head: Option<ObjectId>,
-    /// Other operations that are nobody's parent: what lost a race, or came from elsewhere.
+    /// Other operations that are nobody's parent: what was never made the newest, or came from elsewhere.
     pub other_heads: Vec<ObjectId>,
     pub damage: Vec<(PathBuf, String)>,
 }
@@ -164,7 +164,7 @@ fn operations(store: &Store, objects: &[Located]) -> HashMap<ObjectId, Operation
     operations.filter_map(|(id, locator)| Some((*id, value(store, id, locator).ok()?))).collect()
 }
 
-/// Operations that are nobody's parent, the newest first.
+/// Operations that are nobody's parent, the one with the longest chain first.
 fn heads(operations: &HashMap<ObjectId, Operation>) -> Vec<ObjectId> {
     let parents: HashSet<ObjectId> = operations.values().filter_map(|operation| operation.parent).collect();
     let length = |mut id: ObjectId| {
@@ -180,7 +180,7 @@ fn heads(operations: &HashMap<ObjectId, Operation>) -> Vec<ObjectId> {
     let mut heads: Vec<_> = operations
         .iter()
         .filter(|(id, _)| !parents.contains(*id))
-        .map(|(id, operation)| (operation.time.milliseconds, length(*id), *id))
+        .map(|(id, operation)| (length(*id), operation.time.milliseconds, *id))
         .collect();
     heads.sort_unstable_by(|a, b| b.cmp(a));
     heads.into_iter().map(|(_, _, id)| id).collect()

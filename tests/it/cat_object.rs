@@ -68,8 +68,9 @@ fn a_prefix_will_do_and_an_absent_object_is_not_found() {
     assert_eq!(sandbox.comfrey(["cat-object", "-e", &absent]).fails_with(1).stderr, "");
     let run = sandbox.comfrey(["cat-object", "-p", &absent]).fails_with(3);
     assert_eq!(run.stderr, format!("error: object {absent} is not in the store\n"));
-    let run = sandbox.comfrey(["cat-object", "-p", "no-id"]).fails_with(2);
-    assert!(run.stderr.contains("rev-parse"), "{}", run.stderr);
+    let run = sandbox.comfrey(["cat-object", "-p", "no-name"]).fails_with(3);
+    assert!(run.stderr.contains("no-name"), "{}", run.stderr);
+    sandbox.comfrey(["cat-object", "-e", "no-name"]).fails_with(1);
     sandbox.comfrey(["cat-object", HELLO]).fails_with(2);
 }
 
@@ -108,6 +109,17 @@ fn many_are_answered_in_order() {
     let run = sandbox.comfrey_with_input(["cat-object", "--batch-check", "--json"], &input).success();
     let first: serde_json::Value = serde_json::from_str(run.stdout.lines().next().unwrap()).unwrap();
     assert_eq!((first["kind"].as_str(), first["size"].as_u64()), (Some("blob"), Some(5)));
+}
+
+#[test]
+fn a_revision_names_an_object_too() {
+    let (sandbox, [_, tree, snapshot, operation]) = workspace();
+    let store = Store::open(&sandbox.join(".comfrey"), &Default::default()).unwrap();
+    assert!(store.advance_operation(None, operation.parse().unwrap()).unwrap());
+    let show = |name: &str| sandbox.comfrey(["cat-object", "-p", name]).success().stdout;
+    assert!(show("demo/heads/main").starts_with(&format!("tree {tree}\n")));
+    assert_eq!(show("demo/heads/main:greeting"), "hello");
+    assert_eq!(show(&snapshot), show("demo/heads/main"));
 }
 
 #[test]
