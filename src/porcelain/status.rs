@@ -1,7 +1,9 @@
 //! `status`: what is different now from the last version, and what does not fit together.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use crate::environment::head::Head;
-use crate::environment::status::{self, ModelShape, Status as Found};
+use crate::environment::status::{self, ModelShape, Status as Found, Unresolved};
 use crate::ui::program::Command;
 use crate::ui::report::{Bytes, count};
 use crate::ui::{Exit, Failure, Session};
@@ -135,18 +137,28 @@ fn model(model: &ModelShape) -> String {
 }
 
 fn print_open(session: &mut Session<'_>, found: &Found) -> Result<(), Failure> {
-    if !found.unresolved.is_empty() {
+    let wanted = wanted(&found.unresolved);
+    if !wanted.is_empty() {
         writeln!(session.out, "\nModels that workflows want and that were not found:")?;
-        for open in &found.unresolved {
-            let class = open.node_type.as_deref().unwrap_or("?");
-            let word = session.paint.changed(&open.status);
-            writeln!(session.out, "  {}: node {} ({class}) wants {}: {word}", open.workflow, open.node, open.value)?;
-            for candidate in &open.candidates {
-                writeln!(session.out, "      could be {candidate}")?;
+    }
+    for model in &wanted {
+        let status = session.paint.changed(model.status);
+        let by = match (model.places.as_slice(), session.globals.verbose) {
+            ([place], _) => format!(", wanted by {place}"),
+            (places, 0) => format!(", wanted by {} and {} more", places[0], places.len() - 1),
+            _ => String::new(),
+        };
+        writeln!(session.out, "  {} ({}): {status}{by}", model.value, model.class)?;
+        if session.globals.verbose > 0 && model.places.len() > 1 {
+            for place in &model.places {
+                writeln!(session.out, "      wanted by {place}")?;
             }
-            for source in &open.sources {
-                writeln!(session.out, "      to be had from {source}")?;
-            }
+        }
+        for candidate in &model.candidates {
+            writeln!(session.out, "      could be {candidate}")?;
+        }
+        for source in &model.sources {
+            writeln!(session.out, "      to be had from {source}")?;
         }
     }
     if !found.unreadable.is_empty() {
@@ -156,6 +168,40 @@ fn print_open(session: &mut Session<'_>, found: &Found) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// A model that is wanted in one or many places: a person looks for it once.
+#[derive(Default)]
+struct Wanted<'a> {
+    value: &'a str,
+    class: &'a str,
+    status: &'a str,
+    /// `WORKFLOW, node NODE`.
+    places: Vec<String>,
+    candidates: BTreeSet<&'a str>,
+    sources: BTreeSet<&'a str>,
+}
+
+/// One row a model, in the order in which workflows name them.
+fn wanted(unresolved: &[Unresolved]) -> Vec<Wanted<'_>> {
+    let mut rows: Vec<Wanted<'_>> = Vec::new();
+    let mut row_of: BTreeMap<&str, usize> = BTreeMap::new();
+    for open in unresolved {
+        let number = *row_of.entry(&open.value).or_insert_with(|| {
+            let class = open.node_type.as_deref().unwrap_or("?");
+            rows.push(Wanted { value: &open.value, class, status: &open.status, ..Wanted::default() });
+            rows.len() - 1
+        });
+        let row = &mut rows[number];
+        // Where one workflow says where a model can be had, that serves the others too.
+        if !open.sources.is_empty() && row.sources.is_empty() && row.candidates.is_empty() {
+            row.status = &open.status;
+        }
+        row.places.push(format!("{}, node {}", open.workflow, open.node));
+        row.candidates.extend(open.candidates.iter().map(String::as_str));
+        row.sources.extend(open.sources.iter().map(String::as_str));
+    }
+    rows
 }
 
 /// What to type next.
@@ -178,4 +224,35 @@ fn next(session: &mut Session<'_>, found: &Found) -> Result<(), Failure> {
         writeln!(session.out, "{command} brings back {}", count(back, "model"))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn open(workflow: &str, value: &str, status: &str, sources: &[&str]) -> Unresolved {
+        Unresolved {
+            workflow: workflow.to_owned(),
+            scope: Vec::new(),
+            node: "1".to_owned(),
+            node_type: Some("VAELoader".to_owned()),
+            value: value.to_owned(),
+            status: status.to_owned(),
+            candidates: Vec::new(),
+            sources: sources.iter().map(|source| (*source).to_owned()).collect(),
+        }
+    }
+
+    #[test]
+    fn a_model_that_two_workflows_want_is_one_row_and_one_of_them_may_know_where_it_is() {
+        let list = [
+            open("a.json", "x.safetensors", "missing", &[]),
+            open("b.json", "y.safetensors", "missing", &[]),
+            open("c.json", "x.safetensors", "downloadable", &["https://example.org/x"]),
+        ];
+        let rows = wanted(&list);
+        let seen: Vec<_> = rows.iter().map(|row| (row.value, row.status, row.places.len())).collect();
+        assert_eq!(seen, [("x.safetensors", "downloadable", 2), ("y.safetensors", "missing", 1)]);
+        assert!(rows[0].sources.contains("https://example.org/x"));
+    }
 }
