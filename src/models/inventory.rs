@@ -112,10 +112,11 @@ pub(crate) mod tests {
     /// A file at `path` below the root `/models`, with bytes that `content` stands for.
     pub(crate) fn file(path: &str, content: &str) -> IndexedFile {
         let id = ObjectId::of_blob(content.as_bytes());
+        let inode = path.bytes().fold(1, |number: u64, byte| number.wrapping_mul(31).wrapping_add(byte.into()));
         IndexedFile {
             root: Arc::new(ModelRoot::models(Path::new("/models"))),
             path: path.to_owned(),
-            stamp: FileStamp { device: 1, inode: 1, size: content.len() as u64, modified: 0, changed: 0 },
+            stamp: FileStamp { device: 1, inode, size: content.len() as u64, modified: 0, changed: 0 },
             quick: Some(QuickHash(id.0)),
             id: Some(id),
             sha256: None,

@@ -33,7 +33,7 @@ pub struct Scanned {
     /// Sorted by path, by bytes.
     pub files: Vec<Found>,
     pub problems: Vec<Problem>,
-    /// Paths below which nothing could be seen. What was known there is not taken for removed.
+    /// Paths below which nothing could be seen. What was known there is not taken for removed (invariant R4).
     pub unseen: Vec<String>,
 }
 

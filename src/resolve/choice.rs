@@ -11,7 +11,7 @@ use super::model::{Resolution, Status, resolve_model};
 /// The answer for each reference, in their order.
 ///
 /// Where several files of one size and quick hash are candidates and their ids are not known, they are read whole to find
-/// out whether they are the same; with different quick hashes they are not, and nothing is read. A candidate that
+/// out whether they are the same (invariant R6); with different quick hashes they are not, and nothing is read. A candidate that
 /// cannot be read stays a candidate.
 ///
 /// # Errors

@@ -139,11 +139,12 @@ fn resolved(rule: Rule, file: &IndexedFile) -> Resolution {
     }
 }
 
-/// One file, or several of one id, are the answer; of different ids a choice.
+/// One file, or several of one id, are the answer; of different ids a choice. One file that is reached in two ways, by links
+/// or through two roots, is one file.
 fn among(rule: Rule, files: &[&IndexedFile]) -> Resolution {
     let mut distinct: Vec<&IndexedFile> = Vec::new();
     for file in files {
-        let same = |other: &&IndexedFile| other.id.is_some() && other.id == file.id || other.file() == file.file();
+        let same = |other: &&IndexedFile| other.id.is_some() && other.id == file.id || other.stamp == file.stamp;
         if !distinct.iter().any(same) {
             distinct.push(file);
         }
@@ -242,6 +243,11 @@ pub(crate) mod tests {
         let different = Inventory::new(vec![file("loras/x/a.pt", "1"), file("loras/y/a.pt", "2")]);
         let resolution = resolve_model(&reference("a.pt", &["loras"]), &different);
         assert_eq!((resolution.status, resolution.candidates.len()), (Status::Ambiguous, 2));
+        // Reached in two ways.
+        let (one, other) = (file("loras/x/a.pt", "1"), file("loras/y/a.pt", "1"));
+        let linked = IndexedFile { id: None, stamp: one.stamp, ..other };
+        let linked = Inventory::new(vec![IndexedFile { id: None, ..one }, linked]);
+        assert_eq!(resolve_model(&reference("a.pt", &["loras"]), &linked).status, Status::Resolved);
         // Nobody knows whether two files without an id are the same.
         let unknown = |path| IndexedFile { id: None, ..file(path, "1") };
         let unknown = Inventory::new(vec![unknown("loras/x/a.pt"), unknown("loras/y/a.pt")]);

@@ -2,7 +2,7 @@
 //!
 //! A rewrite must leave every byte alone but those of the values it changes, so each value keeps its byte range, and
 //! nothing is turned into another spelling: numbers stay text, repeated keys stay repeated. The reader is a loop with
-//! a stack of its own, bounded in depth and in the number of values; a string costs the same sixteen bytes whatever its
+//! a stack of its own, bounded in depth and in the number of values (invariant R5); a string costs the same sixteen bytes whatever its
 //! length. The grammar is RFC 8259, and beside it `NaN`, `Infinity` and `-Infinity`, which ComfyUI (Python's `json`)
 //! writes, and a byte order mark at the start.
 

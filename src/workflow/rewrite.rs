@@ -1,4 +1,4 @@
-//! Changes string values in a document and leaves every other byte as it is.
+//! Changes string values in a document and leaves every other byte as it is (invariant R3).
 
 use std::ops::Range;
 
