@@ -9,11 +9,15 @@
 //! - [`lock`]: `comfrey.lock`: what a bundle holds and how each byte of it is checked
 //! - [`secrets`]: what must not leave the machine
 //! - [`export`]: a snapshot as an archive that a person can open
+//! - [`opened`]: such an archive read, verified, and in quarantine
+//! - [`import`]: it becomes an environment
 
 pub mod archive;
 pub mod export;
 pub mod guard;
+pub mod import;
 pub mod lock;
+pub mod opened;
 pub mod pack;
 pub mod receive;
 pub mod secrets;

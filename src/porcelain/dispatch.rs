@@ -25,6 +25,7 @@ use crate::plumbing::write_tree::WriteTree;
 use crate::porcelain::commit::Commit;
 use crate::porcelain::diff::Diff;
 use crate::porcelain::export::Export;
+use crate::porcelain::import::Import;
 use crate::porcelain::log::Log;
 use crate::porcelain::models::Models;
 use crate::porcelain::operations::Operations;
@@ -121,6 +122,8 @@ enum Verb {
     Use(Use),
     /// Store a folder as a tree
     WriteTree(WriteTree),
+    /// Make an environment of an exported file
+    Import(Import),
     #[command(external_subcommand)]
     External(Vec<OsString>),
 }
@@ -163,6 +166,7 @@ impl Verb {
             Verb::UpdateRef(command) => command.run(session),
             Verb::Use(command) => command.run(session),
             Verb::WriteTree(command) => command.run(session),
+            Verb::Import(command) => command.run(session),
             Verb::External(words) => external(words, session),
         }
     }

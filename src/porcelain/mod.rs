@@ -7,6 +7,7 @@ pub mod config;
 pub mod diff;
 pub mod dispatch;
 pub mod export;
+pub mod import;
 pub mod init;
 pub mod list;
 pub mod log;

@@ -2,8 +2,11 @@
 
 use std::io;
 
+use crate::bundle::archive::ArchiveError;
 use crate::bundle::export::ExportError;
 use crate::bundle::guard::Rule;
+use crate::bundle::import::ImportError;
+use crate::bundle::opened::OpenError;
 use crate::bundle::pack::PackError;
 use crate::bundle::receive::ReceiveError;
 use crate::bundle::send::SendError;
@@ -72,6 +75,47 @@ impl From<ExportError> for Failure {
                 Failure::new(Exit::Damaged, message).hint("`comfrey models index` takes note of the change")
             }
             ExportError::Interrupted => Failure::new(Exit::Interrupted, message),
+        }
+    }
+}
+
+impl From<OpenError> for Failure {
+    fn from(error: OpenError) -> Failure {
+        let message = format!("the bundle is refused: {error}");
+        match error {
+            OpenError::Archive(ArchiveError::Io(error)) => Failure::io("reading the bundle", &error),
+            OpenError::Archive(ArchiveError::Refused(refusal)) if matches!(refusal.rule, Rule::Ratio { .. }) => {
+                Failure::new(Exit::Damaged, message)
+                    .hint("nothing was changed. Where you trust who made it, `--max-ratio N` allows more")
+            }
+            OpenError::Store(error) => error.into(),
+            OpenError::Worktree(error) => error.into(),
+            OpenError::Interrupted => Failure::new(Exit::Interrupted, "interrupted"),
+            _ => Failure::new(Exit::Damaged, message).hint("nothing was changed. Have it exported or sent again"),
+        }
+    }
+}
+
+impl From<ImportError> for Failure {
+    fn from(error: ImportError) -> Failure {
+        let message = error.to_string();
+        match error {
+            ImportError::Manifest(_) | ImportError::Rewrite { .. } | ImportError::Name(_) => {
+                Failure::new(Exit::Damaged, message).hint("nothing was changed. Have the bundle exported again")
+            }
+            ImportError::Conflicts(_) => Failure::new(Exit::Conflict, message)
+                .hint("nothing was changed. Rename or move away what is there, or import into another ComfyUI"),
+            ImportError::Io { path, source } => Failure::io(path.display(), &source),
+            ImportError::Store(error) => error.into(),
+            ImportError::Worktree(error) => error.into(),
+            ImportError::Models(error) => error.into(),
+            ImportError::State(error) => error.into(),
+            ImportError::History(error) => error.into(),
+            ImportError::Transaction(error) => error.into(),
+            ImportError::Commit(error) => error.into(),
+            ImportError::Halfway { .. } => Failure::new(Exit::Damaged, message)
+                .hint("the next command tries again; `comfrey undo` takes the import back"),
+            ImportError::Interrupted => Failure::new(Exit::Interrupted, message),
         }
     }
 }
