@@ -366,3 +366,89 @@ fn make_link(target: &Path, place: &Path) -> io::Result<()> {
     };
     Folder::open(above)?.create_symlink(name, target)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::object::Time;
+    use crate::observer::Silent;
+    use crate::store::StoreOptions;
+
+    fn planned() -> Planned {
+        Planned {
+            command: "rollback v1".into(),
+            author: "Test".into(),
+            time: Time { milliseconds: 0, offset_minutes: 0 },
+            restore_points: [("demo".to_owned(), crate::object::ObjectId::of_blob(b"point"))].into(),
+            undoes: None,
+            base: None,
+            refs: RefEdit::Nothing,
+        }
+    }
+
+    /// A store, an environment's folder, and a file `a` to be replaced.
+    fn sandbox() -> (tempfile::TempDir, Store) {
+        let place = tempfile::tempdir().unwrap();
+        Store::create(&place.path().join(".comfrey")).unwrap();
+        let store = Store::open(&place.path().join(".comfrey"), &StoreOptions::default()).unwrap();
+        std::fs::create_dir(place.path().join("demo")).unwrap();
+        std::fs::write(place.path().join("a"), "old").unwrap();
+        (place, store)
+    }
+
+    fn begin<'a>(folder: &'a Path, store: &'a Store) -> Transaction<'a> {
+        let around = Surroundings { folder, store, policy: LinkPolicy::Copy, observer: &Silent };
+        Transaction::begin(around, "rollback v1")
+    }
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = std::fs::read_dir(folder).unwrap();
+        let mut names: Vec<_> = entries.map(|e| e.unwrap().file_name().to_string_lossy().into_owned()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_file_is_replaced_and_the_operation_recorded_once() {
+        let (place, store) = sandbox();
+        let (folder, a) = (place.path().join("demo"), place.path().join("a"));
+        let mut transaction = begin(&folder, &store);
+        transaction.set_aside(&a, &a).unwrap();
+        transaction.put_bytes(b"new", &a).unwrap();
+        transaction.carry_out(planned()).unwrap();
+        assert_eq!(std::fs::read(&a).unwrap(), b"new");
+        assert_eq!(names(&folder), Vec::<String>::new());
+        // Whoever finishes it again finds the operation there.
+        record(&store, &planned()).unwrap();
+        let head = store.head_operation().unwrap();
+        assert_eq!(history::operations(&store, head).count(), 1);
+    }
+
+    #[test]
+    fn a_file_written_to_after_the_restore_point_is_put_back_as_it_is_now() {
+        let (place, store) = sandbox();
+        let (folder, a) = (place.path().join("demo"), place.path().join("a"));
+        let mut transaction = begin(&folder, &store);
+        transaction.set_aside(&a, &a).unwrap();
+        transaction.put_bytes(b"new", &a).unwrap();
+        std::fs::write(&a, "written meanwhile").unwrap();
+        let refused = transaction.carry_out(planned()).unwrap_err();
+        assert!(matches!(&refused, TransactionError::Changed(path) if *path == a), "{refused}");
+        assert_eq!(std::fs::read(&a).unwrap(), b"written meanwhile");
+        assert_eq!(names(&folder), Vec::<String>::new());
+        assert_eq!(store.head_operation().unwrap(), None);
+    }
+
+    #[test]
+    fn a_transaction_that_is_dropped_leaves_nothing() {
+        let (place, store) = sandbox();
+        let (folder, a) = (place.path().join("demo"), place.path().join("a"));
+        let mut transaction = begin(&folder, &store);
+        transaction.put_bytes(b"new", &place.path().join("b")).unwrap();
+        transaction.set_aside(&a, &a).unwrap();
+        drop(transaction);
+        assert_eq!(names(&folder), Vec::<String>::new());
+        assert_eq!(names(place.path()), [".comfrey", "a", "demo"]);
+        assert_eq!(recover(&folder, &store).unwrap(), None);
+    }
+}

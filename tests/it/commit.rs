@@ -288,6 +288,8 @@ fn json_is_as_documented() {
     demo.write("user/default/workflows/portrait.json", "{}");
     same_fields("rollback", &documented("rollback"), &demo.json(["rollback", "HEAD"]));
     let undone = demo.json(["undo"]);
+    let steps = undone["steps"].as_array().unwrap();
+    assert!(steps.iter().all(|step| step["step"] == "replace"), "{undone}");
     assert_eq!((&undone["command"], &undone["done"]), (&"rollback HEAD --json".into(), &true.into()));
     std::fs::remove_file(demo.comfyui().join("models/checkpoints/sd15.safetensors")).unwrap();
     demo.write("comfyui_version.py", "__version__ = \"0.3.65\"\n");
