@@ -58,6 +58,21 @@ impl Error {
         move |source| Error::Io { path, source }
     }
 
+    /// The same error for those who come later: a writer that has failed goes on to say why.
+    pub(super) fn again(&self) -> Error {
+        match self {
+            Error::Io { path, source } => {
+                Error::Io { path: path.clone(), source: io::Error::new(source.kind(), source.to_string()) }
+            }
+            Error::Index { path, reason } => Error::Index { path: path.clone(), reason: reason.clone() },
+            Error::Locked { path, holder, waited } => {
+                Error::Locked { path: path.clone(), holder: holder.clone(), waited: *waited }
+            }
+            Error::Interrupted => Error::Interrupted,
+            _ => Error::Abandoned,
+        }
+    }
+
     pub(super) fn lock(path: &Path, error: crate::platform::lock::LockError) -> Error {
         use crate::platform::lock::LockError;
         match error {

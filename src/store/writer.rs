@@ -69,7 +69,8 @@ struct State {
     /// Full segments that are not published yet.
     full: Vec<OpenSegment>,
     pending: Pending,
-    is_broken: bool,
+    /// The failure after which nothing more is written.
+    broken: Option<Error>,
 }
 
 /// What the next publication names in the index.
@@ -141,8 +142,8 @@ impl Writer {
             return Err(Error::TooLarge { id, size });
         }
         let mut state = self.state();
-        if state.is_broken {
-            return Err(Error::Abandoned);
+        if let Some(failure) = &state.broken {
+            return Err(failure.again());
         }
         if !state.seen.insert(id) {
             return Ok(false);
@@ -181,8 +182,8 @@ impl Writer {
         let mut state = self.state();
         state.working -= 1;
         self.idle.notify_all();
-        if done.is_err() {
-            Self::give_up(&mut state);
+        if let Err(error) = &done {
+            Self::give_up(&mut state, error.again());
         }
         done?;
         let is_due = state.pending.is_due();
@@ -211,8 +212,8 @@ impl Writer {
     /// Appends frames of objects that are new; each with its offset among them.
     fn append_frames(&self, frames: &[u8], heads: &[(u64, frame::Header)]) -> Result<()> {
         let mut state = self.state();
-        if state.is_broken {
-            return Err(Error::Abandoned);
+        if let Some(failure) = &state.broken {
+            return Err(failure.again());
         }
         if heads.is_empty() {
             return Ok(());
@@ -236,9 +237,9 @@ impl Writer {
     }
 
     /// After a failure: nothing more is written, and what was appended without being named is given back.
-    fn give_up(state: &mut State) {
-        if !state.is_broken {
-            state.is_broken = true;
+    fn give_up(state: &mut State, failure: Error) {
+        if state.broken.is_none() {
+            state.broken = Some(failure);
             for segment in state.segment.iter().chain(&state.full) {
                 segment.cut_back();
             }
@@ -321,8 +322,8 @@ impl Writer {
     fn is_wanted(&self, id: &ObjectId, source: &Path, policy: LinkPolicy) -> Result<bool> {
         {
             let mut state = self.state();
-            if state.is_broken {
-                return Err(Error::Abandoned);
+            if let Some(failure) = &state.broken {
+                return Err(failure.again());
             }
             if !state.seen.insert(*id) {
                 return Ok(false);
@@ -386,8 +387,8 @@ impl Writer {
     pub(super) fn put_frames(&self, frames: &[u8], heads: &[(u64, frame::Header)]) -> Result<()> {
         let done = self.append_frames(frames, heads);
         let mut state = self.state();
-        if done.is_err() {
-            Self::give_up(&mut state);
+        if let Err(error) = &done {
+            Self::give_up(&mut state, error.again());
         }
         done?;
         let is_due = state.pending.is_due();
@@ -477,16 +478,16 @@ impl Writer {
     fn publish_pending(&self) -> Result<()> {
         let _one_at_a_time = self.publishing.lock().unwrap_or_else(PoisonError::into_inner);
         let done = self.publish_taken();
-        if done.is_err() {
-            Self::give_up(&mut self.state());
+        if let Err(error) = &done {
+            Self::give_up(&mut self.state(), error.again());
         }
         done
     }
 
     fn publish_taken(&self) -> Result<()> {
         let mut state = self.state();
-        if state.is_broken {
-            return Err(Error::Abandoned);
+        if let Some(failure) = &state.broken {
+            return Err(failure.again());
         }
         let pending = std::mem::take(&mut state.pending);
         let full = std::mem::take(&mut state.full);
@@ -571,9 +572,7 @@ impl Drop for Writer {
     fn drop(&mut self) {
         // What was appended but never published belongs to nobody.
         let mut state = self.state();
-        if !state.is_broken {
-            Self::give_up(&mut state);
-        }
+        Self::give_up(&mut state, Error::Abandoned);
     }
 }
 

@@ -56,13 +56,15 @@ pub enum Style {
     /// A line on standard error every few seconds.
     Lines,
     Nothing,
+    /// Not even notes.
+    Quiet,
 }
 
 impl Style {
     /// A bar on a terminal, lines elsewhere with `-v`, nothing with `-q`.
     pub fn choose(quiet: bool, verbose: u8) -> Style {
         match (quiet, std::io::stderr().is_terminal(), verbose) {
-            (true, _, _) => Style::Nothing,
+            (true, _, _) => Style::Quiet,
             (_, true, _) => Style::Bar,
             (_, _, 0) => Style::Nothing,
             _ => Style::Lines,
@@ -142,7 +144,7 @@ fn bar(task: &'static str, unit: Unit, total: Option<u64>) -> ProgressBar {
 impl Observer for Progress {
     fn started(&self, task: &'static str, unit: Unit, total: Option<u64>) {
         self.finished();
-        if self.style == Style::Nothing {
+        if matches!(self.style, Style::Nothing | Style::Quiet) {
             return;
         }
         self.done.store(0, Ordering::Relaxed);
@@ -152,7 +154,7 @@ impl Observer for Progress {
     }
 
     fn advanced(&self, amount: u64) {
-        if self.style == Style::Nothing {
+        if matches!(self.style, Style::Nothing | Style::Quiet) {
             return;
         }
         self.done.fetch_add(amount, Ordering::Relaxed);
@@ -174,7 +176,8 @@ impl Observer for Progress {
     }
 
     fn noted(&self, message: &str) {
-        if self.style != Style::Nothing || std::io::stderr().is_terminal() {
+        // A script's log should say what was waited for, too.
+        if self.style != Style::Quiet {
             eprintln!("{message}");
         }
     }

@@ -13,6 +13,7 @@ mod installation;
 mod models;
 mod plumbing_commit;
 mod rollback;
+mod store;
 mod support;
 mod workflow;
 mod workspace;
