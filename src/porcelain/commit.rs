@@ -5,12 +5,13 @@ use serde::Serialize;
 use crate::environment::commit::{self, Committed};
 use crate::environment::draft::{self, Draft};
 use crate::environment::head::Head;
+use crate::environment::layout::WORKFLOW_INDEX;
 use crate::environment::snapshot_tree::{MODELS, NODES, USERS, WORKFLOWS};
 use crate::environment::state::Keep;
 use crate::environment::status::ProblemShape;
 use crate::environment::uses::{self, Meaning};
 use crate::history::ChangeKind;
-use crate::object::{Encoded, ObjectId, RelativePath, Tree};
+use crate::object::{Encoded, Entry, EntryKind, ObjectId, RelativePath, Tree};
 use crate::ui::program::Command;
 use crate::ui::report::{Bytes, count};
 use crate::ui::{Exit, Failure, Session};
@@ -247,7 +248,10 @@ fn summary(draft: &Draft<'_>, before: &Tree) -> Result<Summary, Failure> {
     let mut summary = Summary { files: draft.state.files, bytes: draft.state.size, ..Summary::default() };
     for part in [WORKFLOWS, USERS] {
         for change in draft.state.trees.changes(id(before, part), id(&draft.tree, part))? {
-            summary.workflows.add(change.kind);
+            // ComfyUI's list of bookmarks is kept, but is no workflow.
+            if !change.path.as_str().ends_with(WORKFLOW_INDEX) {
+                summary.workflows.add(change.kind);
+            }
         }
     }
     let trees = |tree: &Tree| match tree.get(NODES) {
@@ -255,21 +259,23 @@ fn summary(draft: &Draft<'_>, before: &Tree) -> Result<Summary, Failure> {
         None => Ok(Tree::default()),
     };
     let (old, new) = (trees(before)?, trees(&draft.tree)?);
-    for entry in new.entries() {
+    // A node is a folder or a Python file; `example_node.py.example` is kept, but is none.
+    let is_node = |entry: &&Entry| entry.kind == EntryKind::Tree || entry.name.as_str().ends_with(".py");
+    for entry in new.entries().iter().filter(is_node) {
         match old.get(entry.name.as_str()) {
             None => summary.nodes.add(ChangeKind::Added),
             Some(was) if was.id != entry.id => summary.nodes.add(ChangeKind::Modified),
             Some(_) => {}
         }
     }
-    let gone = old.entries().iter().filter(|entry| new.get(entry.name.as_str()).is_none());
+    let gone = old.entries().iter().filter(is_node).filter(|entry| new.get(entry.name.as_str()).is_none());
     summary.nodes.deleted += gone.count();
     if let Some(models) = draft.tree.get(MODELS) {
         summary.model_bytes = models.size;
         let walk = crate::worktree::walk_tree(&draft.state.trees, &models.id);
         for found in walk {
             let (_, entry): (RelativePath, _) = found?;
-            summary.models += usize::from(entry.kind != crate::object::EntryKind::Tree);
+            summary.models += usize::from(entry.kind != EntryKind::Tree);
         }
     }
     Ok(summary)

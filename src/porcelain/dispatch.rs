@@ -41,8 +41,10 @@ use crate::ui::{Exit, Failure, Globals, Session, program};
 use super::adopt::Adopt;
 use super::completions::Completions;
 use super::config::Config;
+use super::demo::Demo;
 use super::init::Init;
 use super::list::List;
+use super::man::Man;
 use super::r#use::Use;
 
 /// Keeps a ComfyUI installation reproducible: workflows, custom nodes and models.
@@ -69,6 +71,7 @@ enum Verb {
     CommitTree(CommitTree),
     Completions(Completions),
     Config(Config),
+    Demo(Demo),
     /// Show what differs, by path
     Diff(Diff),
     /// Print the paths that differ between two trees
@@ -92,6 +95,7 @@ enum Verb {
     /// Make a tree of entries on standard input
     MakeTree(MakeTree),
     /// The model files of the workspace
+    Man(Man),
     Models(Models),
     /// List what was done, command by command
     Operations(Operations),
@@ -138,6 +142,7 @@ impl Verb {
             Verb::CommitTree(command) => command.run(session),
             Verb::Completions(command) => command.run(session),
             Verb::Config(command) => command.run(session),
+            Verb::Demo(command) => command.run(session),
             Verb::Diff(command) => command.run(session),
             Verb::DiffTree(command) => command.run(session),
             Verb::Export(command) => command.run(session),
@@ -150,6 +155,7 @@ impl Verb {
             Verb::Log(command) => command.run(session),
             Verb::LsTree(command) => command.run(session),
             Verb::MakeTree(command) => command.run(session),
+            Verb::Man(command) => command.run(session),
             Verb::Models(command) => command.run(session),
             Verb::Operations(command) => command.run(session),
             Verb::Pack(command) => command.run(session),

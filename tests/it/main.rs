@@ -4,6 +4,7 @@ mod bundle;
 mod cat_object;
 mod cli;
 mod commit;
+mod demo;
 mod documents;
 mod fsck;
 mod gc;

@@ -291,6 +291,18 @@ fn what_is_printed_as_json_is_what_is_documented() {
 }
 
 #[test]
+fn every_command_has_a_manual_page() {
+    let sandbox = Sandbox::new();
+    sandbox.comfrey(["man", "--to", "pages"]).success();
+    let page = String::from_utf8(sandbox.read("pages/comfrey-adopt.1")).unwrap();
+    assert!(page.contains("comfrey adopt"), "{page}");
+    assert!(sandbox.join("pages/comfrey.1").is_file());
+    assert_eq!(sandbox.comfrey(["man", "adopt"]).success().stdout, page);
+    let run = sandbox.comfrey(["man", "adpot"]).fails_with(2);
+    assert!(run.stderr.contains("did you mean `adopt`?"), "{}", run.stderr);
+}
+
+#[test]
 fn completion_scripts_name_the_commands() {
     let sandbox = Sandbox::new();
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
