@@ -69,7 +69,7 @@ pub struct Nodes {
     pub removed: Vec<String>,
     pub modified: Vec<String>,
     pub changed_version: Vec<VersionChange>,
-    /// On at the last commit, off now.
+    /// Off now, and at the last commit on or not there.
     pub disabled: Vec<String>,
     /// Off at the last commit, on now.
     pub enabled: Vec<String>,
@@ -279,6 +279,7 @@ impl Look<'_, '_> {
                             };
                             list.push(name.clone());
                         }
+                        None if *disabled => self.status.nodes.disabled.push(name.clone()),
                         None => self.status.nodes.added.push(name.clone()),
                     },
                 },
