@@ -1,6 +1,7 @@
 //! Files to trees and back.
 //!
 //! - [`write_tree`]: a folder becomes a tree
+//! - [`witness`]: what a folder looked like, to see at once that nothing has changed
 //! - [`weights`]: which files are models
 //! - [`check_out`]: a tree becomes a folder
 //! - [`tree_at`]: the entry at a path, and all entries in order
@@ -17,6 +18,7 @@ pub mod problem;
 pub mod tree_at;
 pub mod walk;
 pub mod weights;
+pub mod witness;
 pub mod write_tree;
 
 pub use build::{IdsOnly, KeepTree, build_tree, graft};

@@ -27,6 +27,8 @@ pub struct Walked {
     pub root: Folder,
     /// Every folder; the first is the root, and each stands after the one it lies in.
     pub folders: Vec<FoundFolder>,
+    /// Folders that were left out for what is in them, by their path below the root.
+    pub watched: Vec<(PathBuf, FileStamp)>,
     pub problems: Vec<Problem>,
 }
 
@@ -41,6 +43,10 @@ pub struct FoundFolder {
     pub name: Option<EntryName>,
     pub files: Vec<FoundFile>,
     pub links: Vec<FoundLink>,
+    /// As it was before it was listed.
+    pub stamp: FileStamp,
+    /// Whether every file that decided what is in the tree is in the tree.
+    pub is_witness: bool,
 }
 
 #[derive(Debug)]
@@ -87,12 +93,13 @@ pub fn walk(root: &Path, rules: &IgnoreRules, observer: &dyn Observer) -> Result
         next: AtomicU32::new(1),
         stop: AtomicBool::new(false),
         found: Mutex::default(),
+        watched: Mutex::default(),
         problems: Mutex::new(problems),
         refused: Mutex::default(),
     };
     let place = Arc::new(Place { above: None, name: OsString::new(), depth: 0 });
     rayon::scope_fifo(|scope| walker.look_into(scope, held, place, 0, 0, root_rules));
-    let Walker { found, problems, refused, stop, .. } = walker;
+    let Walker { found, watched, problems, refused, stop, .. } = walker;
     if let Some(source) = refused.into_inner().unwrap_or_else(PoisonError::into_inner) {
         return Err(fail(source));
     }
@@ -101,7 +108,8 @@ pub fn walk(root: &Path, rules: &IgnoreRules, observer: &dyn Observer) -> Result
     }
     let problems = problems.into_inner().unwrap_or_else(PoisonError::into_inner);
     let folders = in_order(found.into_inner().unwrap_or_else(PoisonError::into_inner));
-    Ok(Walked { root: folder, folders, problems })
+    let watched = watched.into_inner().unwrap_or_else(PoisonError::into_inner);
+    Ok(Walked { root: folder, folders, watched, problems })
 }
 
 /// Numbers were handed out on discovery and some folders turned out to be left out: close the gaps.
@@ -124,6 +132,7 @@ struct Walker<'a> {
     next: AtomicU32,
     stop: AtomicBool,
     found: Mutex<Vec<(u32, FoundFolder)>>,
+    watched: Mutex<Vec<(PathBuf, FileStamp)>>,
     problems: Mutex<Vec<Problem>>,
     /// The root itself could not be listed.
     refused: Mutex<Option<io::Error>>,
@@ -233,8 +242,9 @@ impl<'a> Walker<'a> {
             self.stop.store(true, Ordering::Relaxed);
             return;
         }
-        let mut listed = match held.folder.list() {
-            Ok(listed) => listed,
+        let looked = held.folder.own_status().and_then(|status| Ok((status.stamp, held.folder.list()?)));
+        let (stamp, mut listed) = match looked {
+            Ok(looked) => looked,
             Err(error) if number == 0 => {
                 *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
                 return;
@@ -243,13 +253,25 @@ impl<'a> Walker<'a> {
         };
         let is_environment = number != 0 && listed.iter().any(|listed| listed.name == VENV_MARK);
         if is_environment && rules.ignores_virtual_environment(&place.names()) {
+            self.watched.lock().unwrap_or_else(PoisonError::into_inner).push((place.path(), stamp));
             return;
         }
         listed.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        let rule_files = listed.iter().filter(|listed| RULE_FILES.iter().any(|name| listed.name == *name)).count();
         let rules = if self.rule_files { self.rules_inside(&held.folder, &place, &listed, rules) } else { rules };
         let name = place.name.to_str().and_then(|name| EntryName::new(name).ok());
-        let mut found = FoundFolder { parent: above, depth: place.depth, name, files: Vec::new(), links: Vec::new() };
+        let mut found = FoundFolder {
+            parent: above,
+            depth: place.depth,
+            name,
+            files: Vec::new(),
+            links: Vec::new(),
+            stamp,
+            is_witness: true,
+        };
         let folders = self.sort_out(&held.folder, &place, listed, &rules, &mut found);
+        found.is_witness =
+            found.files.iter().filter(|file| RULE_FILES.contains(&file.name.as_str())).count() == rule_files;
         self.warn_of_names(&place, &found, &folders);
         self.observer.advanced(found.files.len() as u64);
         self.found.lock().unwrap_or_else(PoisonError::into_inner).push((number, found));

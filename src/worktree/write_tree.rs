@@ -17,6 +17,7 @@ use super::ignore::IgnoreRules;
 use super::problem::{Problem, Reason};
 use super::walk::{FoundFile, FoundFolder, Walked, walk};
 use super::weights::Weights;
+use super::witness::Witness;
 use crate::digest::{self, Threads, Wanted};
 use crate::object::{Encoded, Entry, EntryKind, Kind, ObjectId, Tree};
 use crate::observer::{Observer, Unit};
@@ -102,6 +103,14 @@ pub fn write_tree(
     options: &WriteOptions,
     observer: &dyn Observer,
 ) -> Result<Written, Error> {
+    let witness =
+        Folder::open(root).ok().and_then(|folder| Some((Witness::of(store.dir(), &folder, options)?, folder)));
+    if let (Mode::HashOnly, Some((witness, folder))) = (mode, &witness)
+        && let Some(written) = witness.still_holds(folder, observer)?
+    {
+        return Ok(written);
+    }
+    let began = known_files::now();
     observer.started("listing", Unit::Items, None);
     let mut walked = walk(root, &options.ignore, observer)?;
     observer.finished();
@@ -119,7 +128,11 @@ pub fn write_tree(
             counts.models += u64::from(options.weights.is_model(file.name.as_str(), content.size));
         }
     }
-    Ok(Written { id, size, counts, problems })
+    let written = Written { id, size, counts, problems };
+    if let Some((witness, _)) = witness {
+        witness.testify(&walked, &written, began);
+    }
+    Ok(written)
 }
 
 /// A file's bytes, as far as a tree knows them.

@@ -35,13 +35,13 @@ impl Folder {
 
     /// Opens the folder at a path below this one, of any length; no name on the way may be a link.
     pub fn open_below(&self, path: &Path) -> io::Result<Folder> {
-        let mut folder = self.try_clone()?;
+        let mut reached: Option<Folder> = None;
         let mut stretch = PathBuf::new();
         for component in path.components() {
             match component {
                 Component::Normal(name) => {
                     if stretch.as_os_str().len() + name.len() > STRETCH {
-                        folder = folder.open_stretch(&stretch)?;
+                        reached = Some(reached.as_ref().unwrap_or(self).open_stretch(&stretch)?);
                         stretch.clear();
                     }
                     stretch.push(name);
@@ -50,7 +50,11 @@ impl Folder {
                 _ => return Err(io::Error::from(io::ErrorKind::InvalidInput)),
             }
         }
-        if stretch.as_os_str().is_empty() { Ok(folder) } else { folder.open_stretch(&stretch) }
+        match (stretch.as_os_str().is_empty(), reached) {
+            (false, reached) => reached.as_ref().unwrap_or(self).open_stretch(&stretch),
+            (true, Some(reached)) => Ok(reached),
+            (true, None) => self.try_clone(),
+        }
     }
 
     /// Opens the folder at a path that one call takes: at once where the kernel can be told to follow no link on the way
@@ -107,6 +111,26 @@ impl Folder {
     /// What the folder itself is.
     pub fn own_status(&self) -> io::Result<Status> {
         status_of(&rustix::fs::fstat(&self.0)?)
+    }
+
+    /// The stamp of what stands at a path below, the link itself if it is one. Links on the way are followed: only for comparing
+    /// with a stamp that was taken without.
+    pub fn stamp_below(&self, path: &str) -> io::Result<FileStamp> {
+        Ok(status_of(&rustix::fs::statat(&self.0, path, AtFlags::SYMLINK_NOFOLLOW)?)?.stamp)
+    }
+
+    /// Whether this file system is known to change a folder's times, to the nanosecond, with every name that comes or goes. FAT does
+    /// not, and of network file systems one cannot know.
+    pub fn keeps_exact_times(&self) -> bool {
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        {
+            /// ext2 to ext4, XFS, btrfs, tmpfs, overlayfs, F2FS, ZFS, bcachefs: statfs(2), and their own sources.
+            const EXACT: [u32; 8] =
+                [0xef53, 0x5846_5342, 0x9123_683e, 0x0102_1994, 0x794c_7630, 0xf2f5_2010, 0x2fc1_2fc1, 0xca45_1a4e];
+            rustix::fs::fstatfs(&self.0).is_ok_and(|about| EXACT.contains(&(about.f_type as u32)))
+        }
+        #[cfg(not(any(target_os = "linux", target_os = "android")))]
+        false
     }
 
     /// Opens the file `name` for reading; it must not be a link. Opening a fifo does not wait for its other end.

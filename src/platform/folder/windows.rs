@@ -81,6 +81,16 @@ impl Folder {
         Ok(Status { kind: FileKind::Folder, executable: false, stamp })
     }
 
+    /// The stamp of the file at a path below.
+    pub fn stamp_below(&self, path: &str) -> io::Result<FileStamp> {
+        FileStamp::of_path(&self.0.join(path))
+    }
+
+    /// NTFS writes a folder's times down in its own time.
+    pub fn keeps_exact_times(&self) -> bool {
+        false
+    }
+
     /// Opens the file `name` for reading; it must not be a link.
     pub fn open_file(&self, name: &OsStr) -> io::Result<File> {
         let path = self.0.join(name);
