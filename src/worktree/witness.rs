@@ -145,21 +145,9 @@ impl Witness {
 
 impl Seen<'_> {
     fn is_same(&self, root: &Folder) -> bool {
-        let Ok(folder) = root.stamp_below(if self.path.is_empty() { "." } else { self.path }) else { return false };
-        let mut stamps = Stamps::new(&folder);
-        let mut path = String::with_capacity(LONGEST);
-        path.push_str(self.path);
-        if !path.is_empty() {
-            path.push('/');
-        }
-        let above = path.len();
-        for name in self.names.split_terminator('/') {
-            path.truncate(above);
-            path.push_str(name);
-            let Ok(stamp) = root.stamp_below(&path) else { return false };
-            stamps.add(&stamp);
-        }
-        stamps.finish() == self.stamps
+        let mut stamps = Stamps(Vec::with_capacity(1024));
+        let told = root.stamps_below(self.path, self.names.split_terminator('/'), |stamp| stamps.add(&stamp));
+        told.is_ok() && stamps.finish() == self.stamps
     }
 }
 

@@ -19,6 +19,12 @@ pub struct Folder(OwnedFd);
 
 const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
+/// To open a folder only to look names up in it.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const LOOK_ONLY: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+const LOOK_ONLY: OFlags = FOLDER;
+
 /// The length in bytes of a path that is handed to the system at once; the limit is 4,096 on Linux and 1,024 on macOS.
 const STRETCH: usize = 1000;
 
@@ -113,10 +119,22 @@ impl Folder {
         status_of(&rustix::fs::fstat(&self.0)?)
     }
 
-    /// The stamp of what stands at a path below, the link itself if it is one. Links on the way are followed: only for comparing
-    /// with a stamp that was taken without.
-    pub fn stamp_below(&self, path: &str) -> io::Result<FileStamp> {
-        Ok(status_of(&rustix::fs::statat(&self.0, path, AtFlags::SYMLINK_NOFOLLOW)?)?.stamp)
+    /// Tells the stamp of the folder at a path below, and of what stands under each of these names in it, a link itself if it is one.
+    /// Links on the way are followed: only for comparing with stamps that were taken without.
+    pub fn stamps_below<'n>(
+        &self,
+        path: &str,
+        names: impl Iterator<Item = &'n str>,
+        mut tell: impl FnMut(FileStamp),
+    ) -> io::Result<()> {
+        // Nothing is read in it, so it need not be opened in full.
+        let flags = LOOK_ONLY;
+        let folder = rustix::fs::openat(&self.0, if path.is_empty() { "." } else { path }, flags, Mode::empty())?;
+        tell(status_of(&rustix::fs::fstat(&folder)?)?.stamp);
+        for name in names {
+            tell(status_of(&rustix::fs::statat(&folder, name, AtFlags::SYMLINK_NOFOLLOW)?)?.stamp);
+        }
+        Ok(())
     }
 
     /// Whether this file system is known to change a folder's times, to the nanosecond, with every name that comes or goes. FAT does

@@ -81,9 +81,16 @@ impl Folder {
         Ok(Status { kind: FileKind::Folder, executable: false, stamp })
     }
 
-    /// The stamp of the file at a path below.
-    pub fn stamp_below(&self, path: &str) -> io::Result<FileStamp> {
-        FileStamp::of_path(&self.0.join(path))
+    /// Tells the stamp of the folder at a path below, and of the files with these names in it.
+    pub fn stamps_below<'n>(
+        &self,
+        path: &str,
+        names: impl Iterator<Item = &'n str>,
+        mut tell: impl FnMut(FileStamp),
+    ) -> io::Result<()> {
+        let folder = Folder(self.0.join(path));
+        tell(folder.own_status()?.stamp);
+        names.map(|name| FileStamp::of_path(&folder.0.join(name))).try_for_each(|stamp| stamp.map(&mut tell))
     }
 
     /// NTFS writes a folder's times down in its own time.
