@@ -15,6 +15,16 @@ use crate::observer::Observer;
 pub struct LockFile {
     file: File,
     path: PathBuf,
+    is_signed: bool,
+}
+
+impl Drop for LockFile {
+    /// Takes the name out again: those who share the lock next do not write theirs.
+    fn drop(&mut self) {
+        if self.is_signed {
+            drop(self.file.set_len(0));
+        }
+    }
 }
 
 /// Alone, or together with others that share.
@@ -65,7 +75,7 @@ impl LockFile {
             // The former holder may have removed the file between our opening and our locking it.
             match FileStamp::of_path(path) {
                 Ok(there) if same_file(&there, &FileStamp::of_file(&file)?) => {
-                    return Ok(Some(LockFile { file, path: path.to_owned() }));
+                    return Ok(Some(LockFile { file, path: path.to_owned(), is_signed: false }));
                 }
                 Ok(_) => {}
                 Err(e) if e.kind() == io::ErrorKind::NotFound => {}
@@ -110,7 +120,7 @@ impl LockFile {
         let verb = verb.map(|word| format!(" {word}")).unwrap_or_default();
         let text = format!("{program}{verb} (process {})\n", std::process::id());
         let written = self.file.set_len(0).and_then(|()| self.file.write_all(text.as_bytes()));
-        drop(written);
+        self.is_signed = written.is_ok();
     }
 
     pub fn path(&self) -> &Path {
@@ -160,6 +170,7 @@ mod tests {
             other => panic!("{other:?}"),
         }
         drop(held);
+        assert_eq!(holder(&path), "another program");
         assert!(LockFile::try_take(&path, Access::Exclusive).unwrap().is_some());
     }
 

@@ -3,7 +3,7 @@
 //! Processes share `store.redb` through redb's multi-writer mode. Every read is a transaction of its own on a read-only handle,
 //! every write one transaction on a handle for writing, under `write.lock`, which adds what redb's own lock lacks: a time
 //! limit and the holder's name. Between transactions nothing is held that another program could wait for, whatever this one waits
-//! for. The handle for writing stays open because closing it costs as much as two commits (10 ms of 18 where a sync takes 4).
+//! for (invariant S11). The handle for writing stays open because closing it costs as much as two commits (10 ms of 18 where a sync takes 4).
 //!
 //! | table | key | value |
 //! | --- | --- | --- |

@@ -30,7 +30,8 @@ const BATCH_BYTES: usize = 1 << 20;
 const BATCH_OBJECTS: usize = 512;
 /// So much appended is published without being asked for, which bounds memory.
 const PUBLISH_BYTES: u64 = 64 << 20;
-const PUBLISH_OBJECTS: usize = 50_000;
+/// Each publication rewrites most of the index when it is large, so it should be worth it: 200,000 locators are 15 MB.
+const PUBLISH_OBJECTS: usize = 200_000;
 /// The longest object that goes into a segment whatever its kind.
 const LONGEST: u64 = 256 << 20;
 
@@ -657,9 +658,16 @@ mod tests {
             };
             std::fs::write(&model, &bytes).unwrap();
             let writer = store.writer().unwrap();
+            let rights = std::fs::metadata(&model).unwrap().permissions();
             let stored = writer.put_file(&model, policy, &Silent).unwrap();
             assert_eq!(stored.id, ObjectId::of_blob(&bytes));
+            assert_eq!(std::fs::metadata(&model).unwrap().permissions(), rights, "the user's file stays the user's");
             writer.publish().unwrap();
+            let own = std::fs::metadata(store.large().path(&stored.id)).map(|there| there.permissions().readonly());
+            assert_eq!(
+                own.ok(),
+                (policy != LinkPolicy::Reference).then_some(policy == LinkPolicy::Copy || stored.how == How::Reflinked)
+            );
             assert_eq!(read_all(&store, &stored.id), bytes, "{policy:?}");
             assert_eq!(read_all(&store, &stored.id), bytes, "{policy:?}");
             let out = folder.path().join(format!("out-{policy:?}"));

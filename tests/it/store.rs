@@ -127,7 +127,8 @@ fn death_rounds(programs: usize, files: usize, rounds: u64) {
         for child in children {
             let output = child.wait_with_output().unwrap();
             let stderr = String::from_utf8_lossy(&output.stderr);
-            assert!(stderr.is_empty(), "round {round}: {stderr}");
+            // One may have to wait for another for more than a second, and says so.
+            assert!(stderr.lines().all(|line| line.starts_with("waiting for ")), "round {round}: {stderr}");
             completed += usize::from(output.status.success());
         }
         let store = open(sandbox.path());

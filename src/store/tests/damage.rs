@@ -1,4 +1,4 @@
-//! Flipped, cut and zeroed files: what is in them fails by name, everything else works (invariant S6).
+//! Flipped, cut and zeroed files: what is in them fails by name, everything else works (invariant S9).
 
 use std::path::{Path, PathBuf};
 

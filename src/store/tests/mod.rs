@@ -2,10 +2,12 @@
 //!
 //! - [`damage`]: flipped, cut and zeroed files
 //! - [`faults`]: every effect on the disk fails once
+//! - [`golden`]: the examples of `docs/formats.md`
 //! - [`map`]: a store against a plain map
 
 mod damage;
 mod faults;
+mod golden;
 mod map;
 
 use std::collections::BTreeMap;
