@@ -116,7 +116,8 @@ impl LockFile {
     fn sign(&mut self) {
         let program = std::env::args_os().next().map(PathBuf::from).unwrap_or_default();
         let program = program.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let verb = std::env::args().nth(1).filter(|word| word.starts_with(|c: char| c.is_ascii_lowercase()));
+        let verb = std::env::args_os().nth(1).map(|word| word.to_string_lossy().into_owned());
+        let verb = verb.filter(|word| word.starts_with(|c: char| c.is_ascii_lowercase()));
         let verb = verb.map(|word| format!(" {word}")).unwrap_or_default();
         let text = format!("{program}{verb} (process {})\n", std::process::id());
         let written = self.file.set_len(0).and_then(|()| self.file.write_all(text.as_bytes()));

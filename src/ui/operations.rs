@@ -68,7 +68,10 @@ impl Told {
     pub fn title(&self, number: Option<u64>, paint: Paint) -> String {
         let number = number.map(|n| format!("{} ", paint.strong(format_args!("@{{{n}}}")))).unwrap_or_default();
         let (id, time) = (paint.typed(self.id.short()), paint.faint(self.operation.time.to_minutes()));
-        format!("{number}{id} {time} {}", self.operation.command)
+        // A message may have many lines; here a command has one.
+        let mut lines = self.operation.command.lines();
+        let (first, more) = (lines.next().unwrap_or(""), if lines.next().is_some() { " …" } else { "" });
+        format!("{number}{id} {time} {first}{more}")
     }
 
     /// The title, then a line a ref that changed: its name, what it was, what it is.

@@ -1,5 +1,6 @@
 //! From `main` to a command body and back to an exit code: the same for every program.
 
+use std::ffi::OsString;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -33,9 +34,27 @@ pub fn main_of<C: Command>(name: &'static str, about: &'static str) -> ExitCode 
     let parser = <Single<C> as CommandFactory>::command().name(name).about(about);
     let parsed = parser.try_get_matches().and_then(|matches| Single::<C>::from_arg_matches(&matches));
     match parsed {
-        Ok(Single { command, globals }) => run(globals, |session| command.run(session)),
+        Ok(Single { command, globals }) => {
+            let verb = name.strip_prefix("comfrey-");
+            run(globals, |session| {
+                session.command_line = command_line(verb, std::env::args_os().skip(1));
+                command.run(session)
+            })
+        }
         Err(error) => usage(&error),
     }
+}
+
+/// The command as a person would type it after `comfrey`: words that a shell would take apart stand in quotation marks.
+fn command_line(verb: Option<&str>, words: impl Iterator<Item = OsString>) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "-_./:=@%+,^~{}".contains(c);
+    let typed = |word: String| match word {
+        word if !word.is_empty() && word.chars().all(plain) => word,
+        word if word.contains(['"', '$', '`', '\\', '!']) => format!("'{}'", word.replace('\'', r"'\''")),
+        word => format!("\"{word}\""),
+    };
+    let words = words.map(|word| typed(word.to_string_lossy().into_owned()));
+    verb.map(str::to_owned).into_iter().chain(words).collect::<Vec<_>>().join(" ")
 }
 
 /// Prints what clap has to say (help on stdout, errors on stderr).
@@ -53,7 +72,7 @@ pub fn run(globals: Globals, body: impl FnOnce(&mut Session<'_>) -> Result<Exit,
     let mut err = io::stderr();
     let mut input = io::stdin().lock();
     let can_ask = !globals.no_input && io::stdin().is_terminal() && io::stderr().is_terminal();
-    let command_line = std::env::args().skip(1).collect::<Vec<_>>().join(" ");
+    let command_line = command_line(None, std::env::args_os().skip(1));
     let paint = Paint { on: in_colour(globals.color) };
     let mut session = Session {
         globals,
@@ -94,5 +113,20 @@ fn in_colour(wish: Color) -> bool {
             let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
             io::stdout().is_terminal() && !refused && !dumb
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_is_written_down_as_it_would_be_typed() {
+        let line = |words: &[&str]| command_line(None, words.iter().map(OsString::from));
+        assert_eq!(line(&["commit", "-m", "first try"]), "commit -m \"first try\"");
+        assert_eq!(line(&["tag", "ü", "HEAD~1"]), "tag ü HEAD~1");
+        assert_eq!(line(&["commit", "-m", ""]), "commit -m \"\"");
+        assert_eq!(line(&["commit", "-m", "it's $5"]), r"commit -m 'it'\''s $5'");
+        assert_eq!(command_line(Some("update-ref"), ["HEAD"].iter().map(OsString::from)), "update-ref HEAD");
     }
 }

@@ -368,6 +368,31 @@ fn a_snapshot_is_the_same_whoever_builds_it_of_the_same_parts() {
     workspace.run(["commit-tree", &ObjectId::of_blob(b"1").to_hex(), "-m", "x"]).fails_with(2);
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_word_that_is_not_unicode_is_no_reason_to_fail() {
+    use std::os::unix::ffi::OsStrExt;
+    let workspace = Workspace::new();
+    let odd = std::ffi::OsStr::from_bytes(b"\xff.txt");
+    std::fs::write(workspace.sandbox.join(odd), "x").unwrap();
+    let run = Run::of(workspace.sandbox.comfrey_command([std::ffi::OsStr::new("hash-object"), odd]));
+    assert_eq!(run.success().line(), ObjectId::of_blob(b"x").to_hex());
+}
+
+#[test]
+fn a_command_is_logged_as_typed_on_one_line_whichever_program_it_was() {
+    let workspace = Workspace::new();
+    let id = workspace.commit("first", &[]);
+    let program = std::path::Path::new(env!("CARGO_BIN_EXE_comfrey-update-ref"));
+    let mut command = workspace.sandbox.command(program);
+    command.args(["tags/x", "HEAD"]);
+    Run::of(command).success();
+    workspace.run(["update-ref", "--no-deref", "tags/y", &format!("{id}^0"), ""]).success();
+    let lines = workspace.lines(["operations", "--oneline"]);
+    assert!(lines[1].ends_with(" update-ref tags/x HEAD"), "{lines:?}");
+    assert!(lines[0].ends_with("^0 \"\""), "{lines:?}");
+}
+
 #[test]
 fn of_many_processes_that_change_refs_at_once_none_is_lost() {
     const PROCESSES: usize = 6;
@@ -525,4 +550,58 @@ fn an_unknown_environment_is_named_and_its_refs_are_enough_to_know_it() {
     let run = workspace.run(["-E", "dmeo", "log"]).fails_with(3);
     assert!(run.stderr.contains("there is no environment `dmeo`"), "{}", run.stderr);
     assert_eq!(workspace.json(["-E", "demo", "operations", "--json"]).len(), 1);
+}
+
+/// A ComfyUI that uses a model, adopted, with one commit and a changed workflow.
+fn adopted() -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.write("ComfyUI/main.py", "");
+    sandbox.write("ComfyUI/comfy/model.py", "");
+    sandbox.write("ComfyUI/custom_nodes/pack/__init__.py", "nodes = 1\n");
+    sandbox.write("ComfyUI/models/checkpoints/a.safetensors", "weights");
+    let workflow = |seed: u32| {
+        let loader = r#""1":{"class_type":"CheckpointLoaderSimple","inputs":{"ckpt_name":"a.safetensors"}}"#;
+        format!(r#"{{{loader},"2":{{"class_type":"KSampler","inputs":{{"seed":{seed}}}}}}}"#)
+    };
+    sandbox.write("ComfyUI/user/default/workflows/portrait.json", workflow(1));
+    sandbox.comfrey(["init", "w", "--models", "ComfyUI/models", "--no-input"]).success();
+    sandbox.comfrey(["--workspace", "w", "adopt", "demo", "ComfyUI"]).success();
+    sandbox.comfrey(["--workspace", "w", "commit", "-m", "first"]).success();
+    sandbox.write("ComfyUI/user/default/workflows/portrait.json", workflow(2));
+    sandbox
+}
+
+#[test]
+fn the_working_state_is_compared_with_any_version() {
+    let sandbox = adopted();
+    let run = |words: &[&str]| sandbox.comfrey([&["--workspace", "w"], words].concat());
+    assert_eq!(run(&["diff"]).success().stdout, "M\tworkflows/portrait.json\n");
+    assert_eq!(run(&["diff", "--", "nodes"]).success().stdout, "");
+    run(&["diff", "--exit-code"]).fails_with(1);
+    run(&["commit", "-m", "another seed"]).success();
+    assert_eq!(run(&["diff"]).success().stdout, "");
+    assert_eq!(run(&["diff", "v1"]).success().stdout, "M\tworkflows/portrait.json\n");
+    assert_eq!(run(&["show", "v1:workflows/portrait.json"]).success().stdout.matches("\"seed\":1").count(), 1);
+}
+
+#[test]
+fn undo_and_redo_go_through_the_log_and_say_so() {
+    let sandbox = adopted();
+    let run = |words: &[&str]| sandbox.comfrey([&["--workspace", "w"], words].concat()).success().stdout;
+    run(&["commit", "-m", "another seed"]);
+    run(&["tag", "x"]);
+    run(&["undo"]);
+    run(&["undo"]);
+    assert_eq!(run(&["log", "--oneline"]).lines().count(), 1);
+    run(&["redo"]);
+    assert_eq!(run(&["log", "--oneline"]).lines().count(), 2);
+    assert_eq!(run(&["tag"]), "");
+    run(&["redo"]);
+    assert!(run(&["tag"]).starts_with("x  v2"));
+    let told = run(&["operations", "-n", "1"]);
+    assert!(told.contains("brought back "), "{told}");
+    let told = run(&["operations", "--json"]);
+    let newest: Value = serde_json::from_str(told.lines().next().unwrap()).unwrap();
+    let third: Value = serde_json::from_str(told.lines().nth(3).unwrap()).unwrap();
+    assert_eq!(newest["undoes"], third["id"], "the last redo takes back the first undo");
 }
