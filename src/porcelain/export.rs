@@ -8,6 +8,8 @@ use serde_json::{Value, json};
 use crate::bundle::export::{BundledModels, BundledNodes, Contents, ExportOptions, compression_of, contents, write};
 use crate::bundle::guard::Limits;
 use crate::bundle::lock::{LockedModel, LockedNode};
+use crate::environment::draft::draft;
+use crate::environment::state::Keep;
 use crate::ui::program::Command;
 use crate::ui::report::{Bytes, count};
 use crate::ui::{Exit, Failure, Session};
@@ -70,6 +72,9 @@ impl Command for Export {
         } else {
             self.report(session, &contents, size)?;
         }
+        if self.rev == "HEAD" && is_changed_since(session, &contents) {
+            session.warn("what was changed since that version is not in it; `comfrey commit` first to have it in")?;
+        }
         for path in &contents.cleaned {
             session.note(format_args!("note: credentials were taken out of URLs in {path}"))?;
         }
@@ -114,6 +119,13 @@ impl Export {
         }
         Ok(())
     }
+}
+
+/// True when a commit made now would record something. What cannot be found out is no reason not to export.
+fn is_changed_since(session: &mut Session<'_>, contents: &Contents) -> bool {
+    let Ok(working) = session.working() else { return false };
+    let around = working.around(session.observer);
+    draft(&around, Keep::IdsOnly).is_ok_and(|draft| !draft.is_in(&contents.lock.snapshot.tree))
 }
 
 fn is_workflow(path: &str) -> bool {

@@ -266,3 +266,290 @@ fn the_documented_pack_is_what_pack_writes() {
     assert_eq!(pack[..8], documented("pack magic"));
     assert_eq!(pack[pack.len() - 32..], *blake3::hash(&pack[..pack.len() - 32]).as_bytes());
 }
+
+/// Two ComfyUI folders and a workspace for each. The first has a workflow with two models, a node of the user's own, and both models; the
+/// second has one of the models under another name.
+struct Carried {
+    sandbox: Sandbox,
+}
+
+const FLOW: &str = r#"{"last_node_id":2,"nodes":[{"id":1,"type":"CheckpointLoaderSimple","mode":0,"inputs":[],"outputs":[],"widgets_values":["sd.safetensors"]},{"id":2,"type":"LoraLoader","mode":0,"inputs":[],"outputs":[],"widgets_values":["gone.safetensors",1,1]}],"links":[],"groups":[],"config":{},"extra":{},"version":0.4}"#;
+
+impl Carried {
+    fn new() -> Carried {
+        let sandbox = Sandbox::new();
+        for comfyui in ["one", "two"] {
+            for file in ["main.py", "nodes.py", "comfyui_version.py", "comfy/x.py", "models/checkpoints/put_here"] {
+                sandbox.write(format!("{comfyui}/{file}"), "");
+            }
+            std::fs::create_dir_all(sandbox.join(comfyui).join("custom_nodes")).unwrap();
+        }
+        let model: Vec<u8> = (0..1_200_000u32).flat_map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()).collect();
+        sandbox.write("one/models/checkpoints/sd.safetensors", &model);
+        sandbox.write("two/models/checkpoints/other/renamed.safetensors", &model);
+        sandbox.write("one/models/loras/gone.safetensors", &model[..2_000_000]);
+        sandbox.write("one/user/default/workflows/flow.json", FLOW);
+        sandbox.write("one/custom_nodes/mine/__init__.py", "print(1)\n");
+        sandbox.write("one/custom_nodes/mine/.env", "KEY=secret\n");
+        let carried = Carried { sandbox };
+        for (workspace, command) in [("a", "init"), ("b", "init")] {
+            carried.run(workspace, &[command, "--no-input"]).success();
+        }
+        carried.run("a", &["adopt", "demo", "one"]).success();
+        carried.run("a", &["commit", "-m", "first"]).success();
+        carried
+    }
+
+    fn run(&self, workspace: &str, arguments: &[&str]) -> Run {
+        self.sandbox.comfrey([&["--workspace", workspace], arguments].concat())
+    }
+
+    fn import(&self, file: &str, more: &[&str]) -> Run {
+        self.run("b", &[&["import", file, "--name", "new", "--comfyui", "two"], more].concat())
+    }
+
+    /// Every file of the second ComfyUI and the names of the second workspace's environments.
+    fn second(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        let mut open = vec![self.sandbox.join("two"), self.sandbox.join("b/environments")];
+        while let Some(folder) = open.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                found.push(path.display().to_string());
+                if path.is_dir() {
+                    open.push(path);
+                }
+            }
+        }
+        found.sort();
+        found
+    }
+
+    /// Asserts that an import of this file ends with 5 and that nothing has changed.
+    fn refused(&self, file: &str, reason: &str) {
+        let before = self.second();
+        let run = self.import(file, &[]).fails_with(5);
+        assert!(run.stderr.contains(reason), "{reason}: {}", run.stderr);
+        assert_eq!(self.second(), before, "{reason}");
+        let store = Store::open(&self.sandbox.join("b/.comfrey"), &StoreOptions::default()).unwrap();
+        assert_eq!(store.index().count().unwrap(), 0, "{reason}");
+        assert_eq!(std::fs::read_dir(store.dir().join("staging")).unwrap().count(), 0, "{reason}");
+    }
+}
+
+#[test]
+fn the_same_version_exported_twice_is_the_same_bytes() {
+    let carried = Carried::new();
+    for suffix in ["tar.zst", "tar.gz", "tar"] {
+        for name in ["x", "y"] {
+            carried.run("a", &["export", &format!("{name}.{suffix}"), "--models"]).success();
+        }
+        assert!(carried.sandbox.read(format!("x.{suffix}")) == carried.sandbox.read(format!("y.{suffix}")), "{suffix}");
+    }
+    carried.run("a", &["export", "x.zip"]).fails_with(2);
+}
+
+#[test]
+fn a_bundle_holds_what_a_person_expects_and_no_secrets() {
+    let carried = Carried::new();
+    carried.run("a", &["export", "x.tar"]).success();
+    let bytes = carried.sandbox.read("x.tar");
+    let mut archive = tar::Archive::new(&bytes[..]);
+    let names = archive.entries().unwrap().map(|entry| entry.unwrap().path().unwrap().display().to_string());
+    let expected = ["comfrey.lock", "nodes/mine/__init__.py", "pyproject.toml", "workflows/flow.json"];
+    assert_eq!(names.collect::<Vec<_>>(), expected);
+    assert!(!String::from_utf8_lossy(&bytes).contains("KEY=secret"));
+    let run = carried.run("a", &["export", "y.tar", "--json"]).success();
+    let json: Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!(json["models"].as_array().unwrap().len(), 2);
+    assert!(json["models"].as_array().unwrap().iter().all(|model| model["sha256"].as_str().unwrap().len() == 64));
+    assert_eq!(json["nodes"][0]["left_out"][0], "nodes/mine/.env");
+    assert!(!run.stderr.contains("commit"), "{}", run.stderr);
+    carried.sandbox.write("one/custom_nodes/mine/more.py", "print(3)\n");
+    let run = carried.run("a", &["export", "z.tar"]).success();
+    assert!(run.stderr.contains("`comfrey commit` first"), "{}", run.stderr);
+    assert!(carried.sandbox.read("z.tar") == bytes);
+}
+
+#[test]
+fn an_imported_environment_names_its_models_where_they_lie() {
+    let carried = Carried::new();
+    carried.run("a", &["export", "x.tar.zst"]).success();
+    let before = carried.second();
+    let preview = carried.import("x.tar.zst", &["--preview"]).success();
+    assert!(preview.stdout.contains("1 found here, 0 added, 1 missing"), "{}", preview.stdout);
+    assert_eq!(carried.second(), before);
+    let run = carried.import("x.tar.zst", &[]).success();
+    assert!(run.stdout.contains("missing models/loras/gone.safetensors"), "{}", run.stdout);
+    let flow = carried.sandbox.read("two/user/default/workflows/flow.json");
+    assert_eq!(String::from_utf8(flow).unwrap(), FLOW.replace("sd.safetensors", "other/renamed.safetensors"));
+    assert_eq!(carried.sandbox.read("two/custom_nodes/mine/__init__.py"), b"print(1)\n");
+    let log = carried.run("b", &["log", "--json"]).success();
+    let first: Value = serde_json::from_str(log.line()).unwrap();
+    assert_eq!((&first["version"], &first["message"]), (&"v1".into(), &"Imported first".into()));
+    let status = carried.run("b", &["status", "--json"]).success();
+    let status: Value = serde_json::from_str(&status.stdout).unwrap();
+    assert_eq!(status["clean"], true, "{status}");
+}
+
+#[test]
+fn a_bundle_with_models_brings_them() {
+    let carried = Carried::new();
+    carried.run("a", &["export", "x.tar.gz", "--models", "--nodes", "all"]).success();
+    carried.import("x.tar.gz", &[]).success();
+    let there = carried.sandbox.read("two/models/loras/gone.safetensors");
+    assert!(there == carried.sandbox.read("one/models/loras/gone.safetensors"));
+}
+
+#[test]
+fn what_stands_in_the_way_is_named_and_nothing_is_changed() {
+    let carried = Carried::new();
+    carried.run("a", &["export", "x.tar.zst"]).success();
+    carried.sandbox.write("two/user/default/workflows/flow.json", "{}");
+    carried.sandbox.write("two/custom_nodes/mine/__init__.py", "print(2)\n");
+    let before = carried.second();
+    let run = carried.import("x.tar.zst", &[]).fails_with(4);
+    assert!(run.stderr.contains("workflows/flow.json") && run.stderr.contains("custom_nodes/mine"), "{}", run.stderr);
+    assert_eq!(carried.second(), before);
+    // The same content is not in the way.
+    let same = FLOW.replace("sd.safetensors", "other/renamed.safetensors");
+    carried.sandbox.write("two/user/default/workflows/flow.json", same);
+    carried.sandbox.write("two/custom_nodes/mine/__init__.py", "print(1)\n");
+    carried.import("x.tar.zst", &[]).success();
+}
+
+/// An entry with this name and type, whatever rules it breaks.
+fn raw(name: &[u8], kind: tar::EntryType, link: &[u8], content: &[u8]) -> Vec<u8> {
+    let mut header = tar::Header::new_gnu();
+    header.as_old_mut().name[..name.len()].copy_from_slice(name);
+    header.as_old_mut().linkname[..link.len()].copy_from_slice(link);
+    header.set_entry_type(kind);
+    header.set_size(content.len() as u64);
+    header.set_mode(0o644);
+    header.set_cksum();
+    let mut bytes = [header.as_bytes().as_slice(), content].concat();
+    bytes.resize(bytes.len().next_multiple_of(512), 0);
+    bytes
+}
+
+#[test]
+fn nasty_archives_are_refused_with_name_and_rule() {
+    use tar::EntryType as T;
+    let carried = Carried::new();
+    let good = |name: &[u8]| raw(name, T::Regular, b"", b"x");
+    let cases: Vec<(Vec<Vec<u8>>, &str)> = vec![
+        (vec![good(b"/etc/x")], "`/etc/x`: the name is absolute"),
+        (vec![good(b"a/../../x")], "`a/../../x`: the name holds `.` or `..`"),
+        (vec![good(b"C:/x")], "drive letter"),
+        (vec![good(b"a\\b")], "backslash"),
+        (vec![good(b"nodes/aux.py")], "device on Windows"),
+        (vec![raw(b"l", T::Symlink, b"../../x", b"")], "`l`: the link leads out"),
+        (vec![raw(b"l", T::Symlink, b"/etc", b"")], "`l`: the link leads out"),
+        (vec![raw(b"l", T::Link, b"/etc/passwd", b"")], "absolute"),
+        (vec![raw(b"l", T::Symlink, b"d", b""), good(b"l/x")], "its folder `l` is a link"),
+        (vec![raw(b"l", T::Symlink, b"m/x", b""), raw(b"m", T::Symlink, b"d", b"")], "through another link"),
+        (vec![raw(b"d", T::Block, b"", b"")], "`d`: a block device"),
+        (vec![raw(b"d", T::Fifo, b"", b"")], "`d`: a named pipe"),
+        (vec![good(b"a"), good(b"a")], "`a`: the same name stands twice"),
+        (vec![good(b"Flow"), good(b"flow")], "`flow`: the name equals `Flow`"),
+        (vec![good(b"a"), good(b"a/b")], "its folder `a` is a file"),
+        (vec![good(b"a")], "no comfrey.lock"),
+    ];
+    for (entries, reason) in cases {
+        let bytes = [entries.concat(), vec![0; 1024]].concat();
+        carried.sandbox.write("nasty.tar", &bytes);
+        carried.refused("nasty.tar", reason);
+    }
+    carried.sandbox.write("nasty.tar", "not an archive");
+    carried.refused("nasty.tar", "neither zstd, gzip nor tar");
+}
+
+#[test]
+fn a_million_entries_and_a_thousandfold_bomb_are_refused() {
+    let carried = Carried::new();
+    let write = |name: &str, fill: &dyn Fn(&mut dyn std::io::Write)| {
+        let file = std::fs::File::create(carried.sandbox.join(name)).unwrap();
+        let mut encoder = zstd::Encoder::new(std::io::BufWriter::new(file), 1).unwrap();
+        fill(&mut encoder);
+        std::io::Write::flush(&mut encoder.finish().unwrap()).unwrap();
+    };
+    write("bomb.tar.zst", &|out| {
+        let mut head = raw(b"models/x", tar::EntryType::Regular, b"", b"");
+        let mut header = tar::Header::new_gnu();
+        header.as_mut_bytes().copy_from_slice(&head[..512]);
+        header.set_size(1 << 30);
+        header.set_cksum();
+        head.copy_from_slice(header.as_bytes());
+        out.write_all(&head).unwrap();
+        for _ in 0..64 {
+            out.write_all(&vec![0; 1 << 20]).unwrap();
+        }
+    });
+    carried.refused("bomb.tar.zst", "it unpacks to more than 500 times its size");
+    // Names of no pattern, so that it is the number and not the ratio that is refused.
+    write("many.tar.zst", &|out| {
+        let mut entry = raw(b"d/", tar::EntryType::Regular, b"", b"");
+        let rest: u32 = entry.iter().map(|byte| u32::from(*byte)).sum::<u32>()
+            - entry[148..156].iter().map(|byte| u32::from(*byte)).sum::<u32>();
+        let mut state = 1u64;
+        for _ in 0..1_000_000 {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let name = format!("{state:016x}");
+            entry[2..18].copy_from_slice(name.as_bytes());
+            let sum = rest + 8 * 32 + name.bytes().map(u32::from).sum::<u32>();
+            entry[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+            out.write_all(&entry).unwrap();
+        }
+    });
+    carried.refused("many.tar.zst", "more than 999999 entries");
+}
+
+#[test]
+fn a_bundle_whose_bytes_are_not_those_of_its_lock_is_refused() {
+    let carried = Carried::new();
+    carried.run("a", &["export", "x.tar"]).success();
+    let whole = carried.sandbox.read("x.tar");
+    let text = |bytes: &[u8], from: &[u8], to: &[u8]| -> Vec<u8> {
+        let at = bytes.windows(from.len()).position(|window| window == from).unwrap();
+        [&bytes[..at], to, &bytes[at + from.len()..]].concat()
+    };
+    for (bytes, reason) in [
+        (text(&whole, b"print(1)", b"print(2)"), "`nodes/mine/__init__.py` is not what comfrey.lock says"),
+        (whole[..whole.len() - 2000].to_vec(), "cut short"),
+        ([&raw(b"more", tar::EntryType::Regular, b"", b"x"), &whole[..]].concat(), "`more` is in the archive"),
+    ] {
+        carried.sandbox.write("bad.tar", &bytes);
+        carried.refused("bad.tar", reason);
+    }
+}
+
+#[test]
+fn a_fault_at_every_step_of_import_leaves_all_or_nothing() {
+    let carried = Carried::new();
+    carried.run("a", &["export", "x.tar.zst"]).success();
+    let before = carried.second();
+    let mut step = 1;
+    loop {
+        assert!(step < 400, "it never passes");
+        let arguments = ["--workspace", "b", "import", "x.tar.zst", "--name", "new", "--comfyui", "two"];
+        let mut command = carried.sandbox.comfrey_command(arguments);
+        command.env("COMFREY_FAULT_AT", step.to_string());
+        let run = Run::of(command);
+        if run.code == 0 {
+            break;
+        }
+        let is_file = |path: &&String| !path.ends_with("two/user") && !path.contains("two/user/default");
+        let after = carried.second();
+        assert!(!run.stderr.contains("panicked"), "step {step}: {}", run.stderr);
+        assert_eq!(
+            after.iter().filter(is_file).collect::<Vec<_>>(),
+            before.iter().filter(is_file).collect::<Vec<_>>(),
+            "step {step}: {}",
+            run.stderr
+        );
+        step += 1;
+    }
+    assert!(step > 10, "only {step} steps");
+    let status = carried.run("b", &["status", "--json"]).success();
+    assert_eq!(serde_json::from_str::<Value>(&status.stdout).unwrap()["clean"], true);
+}
