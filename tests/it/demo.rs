@@ -9,7 +9,8 @@ use crate::support::Sandbox;
 fn the_demo_shows_the_whole_path_and_what_it_claims_holds() {
     let sandbox = Sandbox::new();
     let run = sandbox.comfrey(["demo", "--size", "small", "--keep", "kept"]).success();
-    for command in ["init", "adopt", "models index", "status", "commit", "rollback", "undo", "export", "fsck"] {
+    for command in ["init", "adopt", "models index", "status", "commit", "rollback", "undo", "export", "import", "fsck"]
+    {
         assert!(run.stdout.contains(&format!("$ comfrey {command}")), "{command}:\n{}", run.stdout);
     }
     assert!(run.stdout.contains("all well"), "{}", run.stdout);

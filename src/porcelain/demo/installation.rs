@@ -28,6 +28,9 @@ pub struct Model {
 const CHECKPOINT: &str = "checkpoints/dreamscape_v2.safetensors";
 pub const LORA: &str = "loras/style/watercolour.safetensors";
 
+/// The one that no workflow names.
+pub const UNUSED: &str = "loras/unused.safetensors";
+
 /// The models. The last is used by no workflow.
 pub const MODELS: [Model; 6] = [
     Model { path: CHECKPOINT, elsewhere: Some("checkpoints/sd/dreamscape-2.0-final.safetensors"), megabytes: 160 },
@@ -39,7 +42,7 @@ pub const MODELS: [Model; 6] = [
     Model { path: "vae/clear-vae.safetensors", elsewhere: Some("vae/clear-vae.safetensors"), megabytes: 32 },
     Model { path: LORA, elsewhere: Some("loras/wc_lora.safetensors"), megabytes: 24 },
     Model { path: "upscale_models/4x_sharp.safetensors", elsewhere: None, megabytes: 16 },
-    Model { path: "loras/unused.safetensors", elsewhere: None, megabytes: 8 },
+    Model { path: UNUSED, elsewhere: None, megabytes: 8 },
 ];
 
 /// Paths of the workflows below `user/default/workflows`.

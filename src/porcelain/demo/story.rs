@@ -3,16 +3,19 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
+
 use crate::ui::Failure;
 
-use super::installation::{self, BATCH, LANDSCAPE, LORA, MODELS, PORTRAIT};
-use super::nodes::{self, OWN, REGISTRY};
+use super::installation::{self, BATCH, LANDSCAPE, LORA, MODELS, PORTRAIT, UNUSED};
+use super::nodes::{self, CLONED, OWN, REGISTRY};
 use super::stage::{Contents, Stage, contents, stamps};
 
 /// The folders of the demo, below its own.
 pub const COMFYUI: &str = "ComfyUI";
 pub const OTHER: &str = "Other-ComfyUI";
 const STUDIO: &str = "studio";
+const FRIEND: &str = "friend";
 
 /// Makes the input: an installation with everything, and one with the same models under other names.
 pub fn prepare(folder: &Path, size: installation::Size) -> io::Result<()> {
@@ -52,6 +55,7 @@ pub fn play(stage: &mut Stage<'_, '_>) -> Result<(), Failure> {
     let second = Working::of(&mine)?;
     accident(stage, &mine, &first, &second)?;
     share(stage)?;
+    receive(stage, &second)?;
     look_after(stage)
 }
 
@@ -137,12 +141,56 @@ fn accident(stage: &mut Stage<'_, '_>, mine: &Path, first: &Working, second: &Wo
 /// One file for a friend.
 fn share(stage: &mut Stage<'_, '_>) -> Result<(), Failure> {
     stage.scene("Hand it to a friend: one file")?;
-    stage.run(&["export", "../portraits.tar.zst"])?;
+    stage.run(&["export", "../portraits.tar.zst", "--nodes", "all"])?;
     stage.act("the same environment gives the same bytes", || Ok(()))?;
-    stage.run(&["export", "../again.tar.zst"])?;
+    stage.run(&["export", "../again.tar.zst", "--nodes", "all"])?;
     let same = std::fs::read(stage.path("portraits.tar.zst")).ok() == std::fs::read(stage.path("again.tar.zst")).ok();
     stage.check("both files are equal byte for byte", same)?;
     Ok(())
+}
+
+/// A workspace of the friend's own, with the same models under other names.
+fn receive(stage: &mut Stage<'_, '_>, sent: &Working) -> Result<(), Failure> {
+    stage.scene("The friend has the same models under other names, and one is missing")?;
+    stage.go(FRIEND, "../friend")?;
+    stage.run(&["init", ".", "--models", "../Other-ComfyUI/models"])?;
+    stage.run(&["models", "index"])?;
+    let import = ["import", "../portraits.tar.zst", "--name", "portraits", "--comfyui", "../Other-ComfyUI"];
+    let told = stage.run(&import)?.output;
+    let absent = MODELS.iter().filter(|model| model.elsewhere.is_none() && model.path != UNUSED);
+    stage.check("what the friend lacks is named", absent.map(|model| model.path).all(|path| told.contains(path)))?;
+    let other = stage.path(OTHER);
+    let received = Working::of(&other)?;
+    let nodes = [CLONED, REGISTRY, OWN].iter().all(|name| node(&received, name) == node(sent, name));
+    stage.check("the custom nodes came along byte for byte", nodes)?;
+    let renamed = sent.workflows.get(Path::new(PORTRAIT)).map(|bytes| as_the_friend_has_it(bytes));
+    let portrait = received.workflows.get(Path::new(PORTRAIT)).cloned();
+    stage.check(
+        "the workflow names the models as the friend has them, and is otherwise untouched",
+        renamed == portrait,
+    )?;
+    stage.run(&["status"])?;
+    let status = stage.ask(&["status", "--json"])?;
+    stage.check("nothing is left to commit", status["clean"] == true)
+}
+
+/// The files of one node.
+fn node<'a>(working: &'a Working, name: &str) -> Vec<(&'a PathBuf, &'a Vec<u8>)> {
+    working.nodes.iter().filter(|(path, _)| path.starts_with(name)).collect()
+}
+
+/// A workflow with the names that the models have in the second installation, as ComfyUI lists them there.
+fn as_the_friend_has_it(workflow: &[u8]) -> Vec<u8> {
+    let listed = |path: &str| {
+        let below = path.split_once('/').map_or(path, |(_, below)| below);
+        Value::from(if cfg!(windows) { below.replace('/', "\\") } else { below.to_owned() }).to_string()
+    };
+    let mut text = String::from_utf8_lossy(workflow).into_owned();
+    for (path, elsewhere) in MODELS.iter().filter_map(|model| Some((model.path, model.elsewhere?))) {
+        let below = path.split_once('/').map_or(path, |(_, below)| below);
+        text = text.replace(&Value::from(below).to_string(), &listed(elsewhere));
+    }
+    text.into_bytes()
 }
 
 /// The store is sound, and nothing in it is waste.
