@@ -1,10 +1,10 @@
 //! `diff-tree`: the changes from one tree to another.
 
 use crate::history::TreeDiff;
-use crate::history::View;
-use crate::object::{ObjectId, RelativePath, Snapshot};
+use crate::object::RelativePath;
 use crate::ui::changes::{Form, Printer, paths};
 use crate::ui::program::Command;
+use crate::ui::revisions::with_first_parent;
 use crate::ui::{Exit, Failure, Session};
 
 const HELP: &str = "\
@@ -69,11 +69,4 @@ impl Command for DiffTree {
         let differs = Printer { form, nul: self.nul }.all(session, diff)?;
         Ok(if differs && self.exit_code { Exit::Negative } else { Exit::Done })
     }
-}
-
-/// The trees of a snapshot's first parent, if it has one, and of itself.
-pub fn with_first_parent(view: &View<'_>, id: ObjectId) -> Result<(Option<ObjectId>, ObjectId), Failure> {
-    let snapshot: Snapshot = view.objects().read(&id)?;
-    let parent = snapshot.parents.first().map(|parent| view.objects().read::<Snapshot>(parent)).transpose()?;
-    Ok((parent.map(|parent| parent.tree), snapshot.tree))
 }

@@ -1,16 +1,14 @@
 //! `index-dir`: brings the model index up to date and prints a record a file.
 
 use std::collections::HashMap;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
-
-use crate::digest::{QuickHash, Sha256};
-use crate::models::{Depth, IndexedFile, ModelIndex, ModelRoot};
+use crate::models::{IndexedFile, ModelIndex, ModelRoot};
 use crate::object::ObjectId;
 use crate::object::quote::quoted;
 use crate::ui::lines_in::LinesIn;
+use crate::ui::model_files::{complain, depth, write_json};
 use crate::ui::program::Command;
 use crate::ui::{Exit, Failure, Session};
 
@@ -85,23 +83,6 @@ fn all_paths(mut input: LinesIn<impl io::Read>) -> io::Result<Vec<PathBuf>> {
     }
 }
 
-/// Says what could not be taken in; the exit code follows.
-pub(crate) fn complain(problems: Vec<crate::models::Problem>, session: &mut Session<'_>) -> Result<Exit, Failure> {
-    session.out.flush()?;
-    let mut exit = Exit::Done;
-    for problem in problems {
-        let failure = Failure::from(problem);
-        session.complain(&failure)?;
-        exit = Exit::NotFound;
-    }
-    Ok(exit)
-}
-
-/// What the two options ask for.
-pub(crate) fn depth(full: bool, sha256: bool) -> Depth {
-    if full || sha256 { Depth::Full { sha256 } } else { Depth::Quick }
-}
-
 /// A record up to its path.
 fn digests(file: &IndexedFile, line: &mut Vec<u8>) {
     line.extend_from_slice(file.state.as_str().as_bytes());
@@ -133,35 +114,4 @@ fn quote(line: &mut Vec<u8>, begin: usize) {
         let plain = String::from_utf8_lossy(&line.split_off(begin)).into_owned();
         line.extend_from_slice(quoted(&plain).as_bytes());
     }
-}
-
-/// One file as a line of JSON: `path` as ComfyUI sees it below `models/`, `file` on this machine.
-pub(crate) fn write_json(file: &IndexedFile, out: &mut dyn Write) -> io::Result<()> {
-    #[derive(Serialize)]
-    struct Line {
-        path: String,
-        file: String,
-        size: u64,
-        /// Seconds since 1970.
-        mtime: f64,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        quick: Option<QuickHash>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        id: Option<ObjectId>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        sha256: Option<Sha256>,
-        state: &'static str,
-    }
-    let line = Line {
-        path: file.place(),
-        file: file.file().to_string_lossy().into_owned(),
-        size: file.size(),
-        mtime: file.stamp.modified as f64 / 1e9,
-        quick: file.quick,
-        id: file.id,
-        sha256: file.sha256,
-        state: file.state.as_str(),
-    };
-    serde_json::to_writer(&mut *out, &line)?;
-    out.write_all(b"\n")
 }

@@ -2,15 +2,13 @@
 
 use serde::Serialize;
 
-use crate::history::View;
 use crate::history::reachable::{Models, Needed, Reachable};
-use crate::history::syntax::range;
-use crate::history::walk::{WalkOptions, walk};
+use crate::history::walk::walk;
 use crate::object::quote::quoted;
 use crate::object::{Kind, ObjectId, RelativePath};
 use crate::observer::Unit;
 use crate::ui::program::Command;
-use crate::ui::revisions::Revisions;
+use crate::ui::revisions::{Revisions, walk_options};
 use crate::ui::{Exit, Failure, Session};
 
 const HELP: &str = "\
@@ -158,25 +156,4 @@ impl Printer<'_> {
         }
         Ok(())
     }
-}
-
-/// Reads `REV`, `^REV` and `A..B`. With `all`, every ref is included too.
-pub fn walk_options(view: &View<'_>, revisions: &[String], all: bool) -> Result<WalkOptions, Failure> {
-    let mut options = WalkOptions::default();
-    if all {
-        for (name, _) in view.refs().iter() {
-            options.include.extend(view.refs().resolve(name)?);
-        }
-    }
-    for revision in revisions {
-        if let Some(excluded) = revision.strip_prefix('^') {
-            options.exclude.push(view.snapshot(excluded)?);
-        } else if let Some((from, to)) = range(revision) {
-            options.exclude.push(view.snapshot(from)?);
-            options.include.push(view.snapshot(to)?);
-        } else {
-            options.include.push(view.snapshot(revision)?);
-        }
-    }
-    Ok(options)
 }

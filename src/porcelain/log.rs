@@ -3,10 +3,9 @@
 use crate::history::walk::walk;
 use crate::history::{self, TreeDiff, View};
 use crate::object::{ObjectId, RelativePath, Snapshot};
-use crate::plumbing::diff_tree::with_first_parent;
-use crate::plumbing::rev_list::walk_options;
 use crate::ui::changes::paths;
 use crate::ui::program::Command;
+use crate::ui::revisions::{walk_options, with_first_parent};
 use crate::ui::snapshots::Names;
 use crate::ui::{Exit, Failure, Session};
 

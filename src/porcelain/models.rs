@@ -3,7 +3,7 @@
 use crate::environment::{Environment, Workspace};
 use crate::models::{FileState, IndexedFile, ModelIndex, ModelRoot};
 use crate::object::ObjectId;
-use crate::plumbing::index_dir::{complain, depth, write_json};
+use crate::ui::model_files::{complain, depth, write_json};
 use crate::ui::program::Command;
 use crate::ui::report::{Align, Bytes, Table, count};
 use crate::ui::{Exit, Failure, Session};

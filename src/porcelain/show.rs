@@ -7,11 +7,10 @@ use serde::Serialize;
 use crate::history::{Change, Resolved, View, tree_diff};
 use crate::object::quote::quoted;
 use crate::object::{Entry, Kind, ObjectId, Operation, Snapshot, Tree};
-use crate::plumbing::diff_tree::with_first_parent;
 use crate::ui::changes::{ChangeShape, Form, Printer};
 use crate::ui::operations::{OperationShape, Told};
 use crate::ui::program::Command;
-use crate::ui::revisions::Revisions;
+use crate::ui::revisions::{Revisions, with_first_parent};
 use crate::ui::snapshots::{Names, SnapshotShape};
 use crate::ui::{Exit, Failure, Session};
 

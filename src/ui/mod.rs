@@ -8,6 +8,7 @@
 //! - [`report`]: sizes, times, plurals, tables, colours
 //! - [`prompt`]: how a person is asked, and what an answer may be
 //! - [`json`]: how `--json` answers are written
+//! - [`model_files`]: files of the model index, for people and as JSON
 //! - [`revisions`]: revisions as arguments: the store, and the environment whose refs short names mean
 //! - [`snapshots`], [`operations`], [`changes`]: how they are written, for people and as JSON
 //! - [`plans`]: plans as lines and as JSON
@@ -20,6 +21,7 @@ mod failures;
 pub mod globals;
 pub mod json;
 pub mod lines_in;
+pub mod model_files;
 pub mod operations;
 pub mod plans;
 pub mod program;

@@ -2,8 +2,10 @@
 
 use crate::environment::WorkspaceError;
 use crate::history::ref_name::NO_ENVIRONMENT;
+use crate::history::syntax::range;
+use crate::history::walk::WalkOptions;
 use crate::history::{self, Objects, Record, Refs, View};
-use crate::object::ObjectId;
+use crate::object::{ObjectId, Snapshot};
 use crate::store::Store;
 
 use super::{Failure, Session};
@@ -71,4 +73,32 @@ impl Revisions {
     ) -> Result<Option<ObjectId>, Failure> {
         history::transact(&self.store, record, edit)
     }
+}
+
+/// Reads `REV`, `^REV` and `A..B`. With `all`, every ref is included too.
+pub fn walk_options(view: &View<'_>, revisions: &[String], all: bool) -> Result<WalkOptions, Failure> {
+    let mut options = WalkOptions::default();
+    if all {
+        for (name, _) in view.refs().iter() {
+            options.include.extend(view.refs().resolve(name)?);
+        }
+    }
+    for revision in revisions {
+        if let Some(excluded) = revision.strip_prefix('^') {
+            options.exclude.push(view.snapshot(excluded)?);
+        } else if let Some((from, to)) = range(revision) {
+            options.exclude.push(view.snapshot(from)?);
+            options.include.push(view.snapshot(to)?);
+        } else {
+            options.include.push(view.snapshot(revision)?);
+        }
+    }
+    Ok(options)
+}
+
+/// The trees of a snapshot's first parent, if it has one, and of itself.
+pub fn with_first_parent(view: &View<'_>, id: ObjectId) -> Result<(Option<ObjectId>, ObjectId), Failure> {
+    let snapshot: Snapshot = view.objects().read(&id)?;
+    let parent = snapshot.parents.first().map(|parent| view.objects().read::<Snapshot>(parent)).transpose()?;
+    Ok((parent.map(|parent| parent.tree), snapshot.tree))
 }
