@@ -106,6 +106,8 @@ fn death_rounds(programs: usize, files: usize, rounds: u64) {
             if round == 0 || n as u64 % 10 == round % 10 {
                 let seed = round * 1_000_000 + n as u64;
                 let length = if n % 997 == 0 { 1 << 20 } else { 100 + (seed % 5000) as usize };
+                // A large one may be a hard link by now: to write into it would be to damage the store's.
+                drop(std::fs::remove_file(path));
                 sandbox.write(path, bytes_of(length, seed));
             }
         }
