@@ -12,9 +12,10 @@ use crate::ui::program::Command;
 use crate::ui::report::{Align, Table};
 use crate::ui::{Exit, Failure, Session};
 
-/// Look at and change the workspace's settings, which stand in comfrey.toml
+/// Look at and change the workspace's settings
 ///
-/// With KEY prints what is set (exit 1 if nothing is), with KEY and VALUE sets it, with neither lists all settings.
+/// They stand in comfrey.toml. With KEY prints what is set (exit 1 if nothing is), with KEY and VALUE sets it, with neither
+/// lists all settings.
 #[derive(clap::Args)]
 pub struct Config {
     /// The setting, such as models.folders

@@ -47,9 +47,15 @@ use super::list::List;
 use super::man::Man;
 use super::r#use::Use;
 
+const FIRST_STEPS: &str = "\
+First steps:
+  comfrey demo                      see all of it on made-up data
+  comfrey init                      make a workspace, and adopt the ComfyUI that you have
+  comfrey commit -m \"as it was\"    take a snapshot; then status, diff, log, rollback, undo";
+
 /// Keeps a ComfyUI installation reproducible: workflows, custom nodes and models.
 #[derive(Parser)]
-#[command(name = "comfrey", version, arg_required_else_help = true)]
+#[command(name = "comfrey", version, arg_required_else_help = true, after_help = FIRST_STEPS)]
 struct Comfrey {
     #[command(subcommand)]
     verb: Verb,
@@ -84,6 +90,8 @@ enum Verb {
     Gc(Gc),
     /// Hash files, and store them
     HashObject(HashObject),
+    /// Make an environment of an exported file
+    Import(Import),
     /// Bring the model index up to date
     IndexDir(IndexDir),
     Init(Init),
@@ -94,8 +102,8 @@ enum Verb {
     LsTree(LsTree),
     /// Make a tree of entries on standard input
     MakeTree(MakeTree),
-    /// The model files of the workspace
     Man(Man),
+    /// The model files of the workspace
     Models(Models),
     /// List what was done, command by command
     Operations(Operations),
@@ -126,8 +134,6 @@ enum Verb {
     Use(Use),
     /// Store a folder as a tree
     WriteTree(WriteTree),
-    /// Make an environment of an exported file
-    Import(Import),
     #[command(external_subcommand)]
     External(Vec<OsString>),
 }

@@ -13,9 +13,10 @@ use crate::ui::prompt::Prompt;
 use crate::ui::report::{Align, Bytes, Table, count};
 use crate::ui::{Exit, Failure, Session, json};
 
-/// Make a workspace: the folder that holds the store, the settings and the environments
+/// Make a workspace
 ///
-/// On a terminal it asks for the models folder and offers to adopt the ComfyUI installations found in the usual places.
+/// That is the folder that holds the store, the settings and the environments. On a terminal it asks for the models folder
+/// and offers to adopt the ComfyUI installations found in the usual places.
 /// With --no-input, --yes or --models it asks nothing.
 #[derive(clap::Args)]
 pub struct Init {

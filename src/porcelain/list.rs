@@ -10,7 +10,7 @@ use crate::ui::program::Command;
 use crate::ui::report::{Align, Table, ago};
 use crate::ui::{Exit, Failure, Session, json};
 
-/// List the environments: where each ComfyUI lies, and its last snapshot
+/// List the environments
 #[derive(clap::Args)]
 pub struct List {}
 

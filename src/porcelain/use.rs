@@ -7,7 +7,9 @@ use crate::environment::config::Key;
 use crate::ui::program::Command;
 use crate::ui::{Exit, Failure, Session};
 
-/// Make an environment the active one, which commands work on when none is named
+/// Make an environment the active one
+///
+/// Commands work on it when none is named
 #[derive(clap::Args)]
 pub struct Use {
     /// The environment

@@ -11,10 +11,11 @@ use super::installation::Size;
 use super::stage::Stage;
 use super::story;
 
-/// Show the whole path on input it makes itself: index, commit, edit, status, rollback, undo, export, import, fsck
+/// Show the whole path on made-up data
 ///
-/// Everything happens in a temporary folder, without a network. Each step shows the command line that you would type, its
-/// real output, and the time it took; after each, what it claims is checked, and the demo ends with an error if it is not so.
+/// Index, commit, edit, status, rollback, undo, export, import, fsck: everything happens in a temporary folder, without a
+/// network. Each step shows the command line that you would type, its real output, and the time it took; after each, what
+/// it claims is checked, and the demo ends with an error if it is not so.
 #[derive(clap::Args)]
 pub struct Demo {
     /// Play in this folder, which must be empty or absent, and leave everything there
