@@ -3,7 +3,7 @@
 //! - [`folders`]: the folder registry: keys, directories, older names, extensions
 //! - [`loaders`]: ComfyUI's own nodes that name a model file, as a table
 //! - [`knowledge`]: the catalog: what is asked of it, whatever it was learned from
-//! - [`reference`]: the places in a workflow that name a model
+//! - [`mod@reference`]: the places in a workflow that name a model
 
 pub mod folders;
 pub mod knowledge;

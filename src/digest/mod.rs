@@ -2,10 +2,10 @@
 //!
 //! - [`hashes`]: SHA-256, quick hash and ComfyGit's id as values with a text form
 //! - [`wanted`]: which hashes are asked for, and the answer
-//! - [`file`]: a file's hashes, in one read, over as many threads as are given
+//! - [`mod@file`]: a file's hashes, in one read, over as many threads as are given
 //! - [`subtree`]: BLAKE3 of one file in pieces, by many threads
 //! - [`both`]: BLAKE3 and SHA-256 in one read, side by side
-//! - [`stream`]: the hashes of what a reader gives
+//! - [`mod@stream`]: the hashes of what a reader gives
 //! - [`quick`]: size and three samples, to find candidates
 //! - [`comfygit`]: the sampled id of another tool, to read its files
 //! - [`in_order`]: many files at once, the answers in the order of the questions

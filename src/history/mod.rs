@@ -3,15 +3,15 @@
 //!
 //! - [`objects`]: what history asks of the store
 //! - [`ref_name`]: names of refs, checked
-//! - [`refs`]: all refs at one moment, as a value
-//! - [`operations`]: the log of operations; a change of refs as a transaction
+//! - [`mod@refs`]: all refs at one moment, as a value
+//! - [`mod@operations`]: the log of operations; a change of refs as a transaction
 //! - [`undo`]: which operation `undo` takes back and `redo` brings back
 //! - [`syntax`]: the text of a revision, parsed
 //! - [`revision`]: a revision looked up
 //! - [`version`]: first parents, and the numbers v1, v2, … along them
 //! - [`walk`]: snapshots, children before parents
 //! - [`reachable`]: trees and blobs that snapshots need
-//! - [`tree_diff`]: what differs between two trees
+//! - [`mod@tree_diff`]: what differs between two trees
 //! - [`error`]: what can go wrong
 
 pub mod error;

@@ -18,7 +18,7 @@
 //!
 //! - [`handle`]: [`Store`], create and open
 //! - [`error`]: what can go wrong
-//! - [`format`]: the `format` file
+//! - [`mod@format`]: the `format` file
 //! - [`faults`]: the seam through which every effect on the disk goes, where tests make it fail
 //! - [`locator`]: where an object is, in 24 bytes
 //! - [`index`]: the one module that knows redb; [`containment`]: keeps redb's panics in

@@ -3,11 +3,11 @@
 //! Nothing here knows which nodes load models (see [`crate::catalog`]) or what is on disk.
 //!
 //! - [`document`]: JSON with places: every value knows its bytes
-//! - [`format`]: which format is this, by content; reads any of them
+//! - [`mod@format`]: which format is this, by content; reads any of them
 //! - [`editor`]: what ComfyUI's editor saves: nodes, links, widget values by position
 //! - [`api`]: what runs ("prompt"): nodes with inputs by name, bare or wrapped
 //! - [`graph`]: a workflow as a value, the same for every format
-//! - [`rewrite`]: changes string values and leaves every other byte as it is
+//! - [`mod@rewrite`]: changes string values and leaves every other byte as it is
 
 pub mod api;
 pub mod document;

@@ -1,10 +1,10 @@
 //! Files to trees and back.
 //!
-//! - [`write_tree`]: a folder becomes a tree
+//! - [`mod@write_tree`]: a folder becomes a tree
 //! - [`witness`]: what a folder looked like, to see at once that nothing has changed
 //! - [`weights`]: which files are models
-//! - [`check_out`]: a tree becomes a folder
-//! - [`tree_at`]: the entry at a path, and all entries in order
+//! - [`mod@check_out`]: a tree becomes a folder
+//! - [`mod@tree_at`]: the entry at a path, and all entries in order
 //! - [`build`]: trees made of entries rather than of files
 //! - [`ignore`]: which files stay out of trees
 //! - [`walk`]: a folder on disk, listed in parallel

@@ -7,7 +7,7 @@
 //!
 //! - [`compare`]: what is to be done, as a value
 //! - [`stage`]: everything new, in a folder of its own
-//! - [`place`]: moving into place, and back if that fails
+//! - [`mod@place`]: moving into place, and back if that fails
 
 pub mod compare;
 pub mod place;
