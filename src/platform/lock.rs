@@ -19,11 +19,13 @@ pub struct LockFile {
 }
 
 impl Drop for LockFile {
-    /// Takes the name out again: those who share the lock next do not write theirs.
+    /// Takes the name out again: those who share the lock next do not write theirs. And lets go explicitly: closing would not,
+    /// as long as a child that another thread is just starting still has the file open.
     fn drop(&mut self) {
         if self.is_signed {
             drop(self.file.set_len(0));
         }
+        drop(self.file.unlock());
     }
 }
 
