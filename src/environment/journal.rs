@@ -405,6 +405,7 @@ mod tests {
         let files = walk.into_iter().map(|e| e.unwrap()).filter(|e| e.file_type().is_file());
         let text = |e: walkdir::DirEntry| {
             let name = e.path().strip_prefix(folder).unwrap().display().to_string();
+            let name = name.replace(std::path::MAIN_SEPARATOR, "/");
             format!("{name}={}", std::fs::read_to_string(e.path()).unwrap())
         };
         files.map(text).collect()

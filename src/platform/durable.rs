@@ -78,6 +78,14 @@ pub fn sync_folder(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// Opens a file of our own so that it can be synced and guarded, which Windows allows only to those who may write.
+pub fn open_own(path: &Path) -> io::Result<File> {
+    #[cfg(unix)]
+    return File::open(path);
+    #[cfg(windows)]
+    std::fs::OpenOptions::new().read(true).write(true).open(path)
+}
+
 /// Makes the bytes of someone else's file survive a power cut, as far as a reader may ask for that.
 pub fn sync_foreign(file: &File) -> io::Result<()> {
     match file.sync_data() {
@@ -96,6 +104,21 @@ pub fn make_read_only(file: &File) -> io::Result<()> {
     #[cfg(windows)]
     permissions.set_readonly(true);
     file.set_permissions(permissions)
+}
+
+/// Removes a folder of our own with all in it, guarded files too.
+pub fn remove_folder(path: &Path) -> io::Result<()> {
+    #[cfg(windows)]
+    for entry in std::fs::read_dir(path)? {
+        let entry = entry?;
+        let metadata = entry.metadata()?;
+        if metadata.is_dir() {
+            remove_folder(&entry.path())?;
+        } else {
+            allow_removal(&entry.path(), &metadata)?;
+        }
+    }
+    std::fs::remove_dir_all(path)
 }
 
 /// Lets a file that [`make_read_only`] guarded be removed: Windows refuses otherwise.

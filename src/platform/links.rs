@@ -7,7 +7,14 @@ use std::path::Path;
 /// Makes `to`, a file that shares the bytes of `from` until either is written to. Errors: the file system cannot, the
 /// two are on different ones, or `to` exists. Leaves no `to` behind on failure.
 pub fn reflink(from: &Path, to: &Path) -> io::Result<()> {
-    reflink_copy::reflink(from, to)
+    let done = reflink_copy::reflink(from, to);
+    // What a volume without block cloning is told by; no code of the system's says it.
+    #[cfg(windows)]
+    let done = done.map_err(|error| match error.kind() {
+        io::ErrorKind::Other => io::Error::new(io::ErrorKind::Unsupported, error),
+        _ => error,
+    });
+    done
 }
 
 /// Makes `to` a second name of the file `from`.
@@ -44,9 +51,13 @@ pub fn is_unsupported(error: &io::Error) -> bool {
         let known = [rustix::io::Errno::OPNOTSUPP, rustix::io::Errno::NOTTY, rustix::io::Errno::NOSYS];
         return known.iter().any(|errno| errno.raw_os_error() == code);
     }
-    // ERROR_INVALID_FUNCTION and ERROR_NOT_SUPPORTED; reflink-copy answers `Other` for volumes without block cloning.
+    // ERROR_INVALID_FUNCTION and ERROR_NOT_SUPPORTED, bare or as an HRESULT.
     #[cfg(windows)]
-    return matches!(error.raw_os_error(), Some(1 | 50)) || error.kind() == io::ErrorKind::Other;
+    {
+        let code = error.raw_os_error().map(i32::cast_unsigned);
+        let code = code.map(|code| if code & 0xffff_0000 == 0x8007_0000 { code & 0xffff } else { code });
+        return matches!(code, Some(1 | 50));
+    }
     #[cfg(not(windows))]
     false
 }

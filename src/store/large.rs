@@ -287,7 +287,7 @@ impl Large {
     /// Syncs a staged file and renames it to the place of `id`. A file that is not shared with the user loses its write
     /// permissions.
     pub fn place(&self, aside: &Path, id: &ObjectId, is_shared: bool) -> Result<PathBuf> {
-        let file = File::open(aside).map_err(Error::io(aside))?;
+        let file = if is_shared { File::open(aside) } else { durable::open_own(aside) }.map_err(Error::io(aside))?;
         if is_shared {
             self.faults.before(Effect::Sync, aside).map_err(Error::io(aside))?;
             durable::sync_foreign(&file).map_err(Error::io(aside))?;

@@ -30,8 +30,9 @@ pub struct Quarantine {
     /// Keeps the garbage collector out, so that what was found in the store stays there.
     writer: Writer,
     shared: Arc<Shared>,
-    staging: Staging,
+    /// Before the folder of its file: Windows removes no folder with an open file in it.
     waiting: Mutex<Waiting>,
+    staging: Staging,
 }
 
 #[derive(Default)]

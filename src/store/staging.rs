@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::{Error, Result};
+use crate::platform::durable;
 use crate::platform::lock::{Access, LockFile};
 
 /// A folder of one's own below `staging/`, removed when dropped.
@@ -52,7 +53,7 @@ impl Staging {
 impl Drop for Staging {
     fn drop(&mut self) {
         // What cannot be removed now, a later sweep removes.
-        drop(std::fs::remove_dir_all(&self.folder));
+        drop(durable::remove_folder(&self.folder));
         if let Some(lock) = self.lock.take() {
             drop(lock.remove());
         }
@@ -69,7 +70,7 @@ pub fn sweep(store: &Path) {
         }
         if let Ok(Some(lock)) = LockFile::try_take(&path, Access::Exclusive) {
             let folder = path.with_extension("");
-            let gone = match std::fs::remove_dir_all(&folder) {
+            let gone = match durable::remove_folder(&folder) {
                 Ok(()) => true,
                 Err(e) => e.kind() == io::ErrorKind::NotFound,
             };

@@ -439,6 +439,7 @@ mod tests {
             all.extend(folder.files.iter().map(|file| path.join(&file.name).display().to_string()));
             all.extend(folder.links.iter().map(|link| format!("{}@", path.join(&link.name).display())));
         }
+        let mut all: Vec<_> = all.into_iter().map(|path| path.replace(std::path::MAIN_SEPARATOR, "/")).collect();
         all.sort();
         (all, walked.problems)
     }
