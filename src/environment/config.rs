@@ -17,6 +17,7 @@ pub enum Key {
     Active,
     Author,
     ModelFolders,
+    ExtraPaths,
     StoreModels,
 }
 
@@ -29,7 +30,7 @@ pub enum Shape {
 
 impl Key {
     /// Every setting, in the order in which they are listed.
-    pub const ALL: [Key; 4] = [Key::Active, Key::Author, Key::ModelFolders, Key::StoreModels];
+    pub const ALL: [Key; 5] = [Key::Active, Key::Author, Key::ModelFolders, Key::ExtraPaths, Key::StoreModels];
 
     /// Its name as written on a command line: the path in the file, joined by dots.
     pub fn name(self) -> &'static str {
@@ -37,6 +38,7 @@ impl Key {
             Key::Active => "active",
             Key::Author => "author",
             Key::ModelFolders => "models.folders",
+            Key::ExtraPaths => "models.extra_paths",
             Key::StoreModels => "store.models",
         }
     }
@@ -47,6 +49,9 @@ impl Key {
             Key::Active => "the environment that commands work on when none is named",
             Key::Author => "who snapshots are recorded as, such as `Ann <ann@example.org>`",
             Key::ModelFolders => "folders that hold model files, each with checkpoints/, loras/ and so on",
+            Key::ExtraPaths => {
+                "further files like extra_model_paths.yaml, as given to ComfyUI by --extra-model-paths-config"
+            }
             Key::StoreModels => "how the store holds large files: auto, reflink, hardlink, copy or reference",
         }
     }
@@ -55,12 +60,12 @@ impl Key {
     pub fn default(self) -> Option<&'static str> {
         match self {
             Key::StoreModels => Some("auto"),
-            Key::Active | Key::Author | Key::ModelFolders => None,
+            Key::Active | Key::Author | Key::ModelFolders | Key::ExtraPaths => None,
         }
     }
 
     pub fn shape(self) -> Shape {
-        if self == Key::ModelFolders { Shape::Many } else { Shape::One }
+        if matches!(self, Key::ModelFolders | Key::ExtraPaths) { Shape::Many } else { Shape::One }
     }
 
     fn path(self) -> Vec<&'static str> {
@@ -104,6 +109,8 @@ pub struct Settings {
     pub author: Option<String>,
     /// As written: may be relative to the workspace, may begin with `~`.
     pub model_folders: Vec<String>,
+    /// As written, like those.
+    pub extra_paths: Vec<String>,
     pub store_models: Option<LinkPolicy>,
 }
 
@@ -165,6 +172,7 @@ impl Config {
             Key::Active => one(self.settings.active.as_ref().map(ToString::to_string)),
             Key::Author => one(self.settings.author.clone()),
             Key::ModelFolders => self.settings.model_folders.clone(),
+            Key::ExtraPaths => self.settings.extra_paths.clone(),
             Key::StoreModels => one(self.settings.store_models.map(|policy| policy_name(policy).to_owned())),
         }
     }
@@ -320,16 +328,16 @@ impl Reader<'_> {
         Ok(Settings {
             active,
             author: self.text_of(table, Key::Author)?.map(|(text, _)| text),
-            model_folders: self.folders(table)?,
+            model_folders: self.paths(table, Key::ModelFolders, "folders")?,
+            extra_paths: self.paths(table, Key::ExtraPaths, "files")?,
             store_models,
         })
     }
 
-    fn folders(&self, table: &Table) -> Result<Vec<String>, ConfigError> {
-        let key = Key::ModelFolders;
+    fn paths(&self, table: &Table, key: Key, what: &str) -> Result<Vec<String>, ConfigError> {
         let Some(item) = self.item(table, key)? else { return Ok(Vec::new()) };
         let Some(array) = item.as_array() else {
-            return Err(self.wrong(key, item.span(), format!("is {}; a list of folders is wanted", kind(item))));
+            return Err(self.wrong(key, item.span(), format!("is {}; a list of {what} is wanted", kind(item))));
         };
         let mut folders = Vec::new();
         for value in array {

@@ -138,7 +138,7 @@ fn folders_in(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// The base folder that the desktop app's `config.json` names (`basePath`).
-fn desktop_base(settings: &Path) -> Option<Installation> {
+pub(super) fn desktop_base(settings: &Path) -> Option<Installation> {
     let settings: serde_json::Value = serde_json::from_slice(&std::fs::read(settings).ok()?).ok()?;
     layout::at(Path::new(settings.get("basePath")?.as_str()?))
 }

@@ -35,6 +35,7 @@
 //! - [`transaction`]: all of it as one step
 //! - [`recovery`]: what a killed command left, brought to its end
 //! - [`rollback`]: the working state made equal to a version, or to what was before an operation
+//! - [`model_roots`]: where an environment's ComfyUI finds models
 //! - [`model_place`]: what lies where a model should be
 
 pub mod adopt;
@@ -53,6 +54,7 @@ pub mod layout;
 pub mod lock;
 pub mod manifest;
 pub mod model_place;
+pub mod model_roots;
 pub mod name;
 pub mod nodes;
 pub mod plan;

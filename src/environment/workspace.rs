@@ -3,13 +3,14 @@
 use std::io::{self, Write};
 use std::path::{Component, Path, PathBuf};
 
-use crate::models::{self, ModelRoot};
+use crate::models::ModelRoots;
 use crate::store::{self, Store, StoreOptions};
 
 use super::config::{Config, ConfigError, Key};
 use super::environment::{Environment, EnvironmentError, FACTS};
 use super::layout::NotComfyUi;
 use super::lock::{Lock, LockError, Waiting};
+use super::model_roots;
 use super::name::{EnvironmentName, NameError};
 
 /// The folder that makes its parent a workspace.
@@ -208,10 +209,9 @@ impl Workspace {
         self.config.settings().model_folders.iter().map(|text| self.resolve(text)).collect()
     }
 
-    /// Where ComfyUI finds models, in its order: the environment's own folder, then those of the settings, each once.
-    pub fn model_roots(&self, environment: Option<&Environment>) -> Vec<ModelRoot> {
-        let comfyui = environment.map(Environment::comfyui);
-        models::roots::roots_of(comfyui.as_deref(), &self.model_folders())
+    /// Where ComfyUI finds models, in its order (see [`model_roots`]).
+    pub fn model_roots(&self, environment: Option<&Environment>) -> ModelRoots {
+        model_roots::of(self, environment)
     }
 
     /// A path as written in the settings: `~` is the user's home, relative ones begin at the workspace.

@@ -47,6 +47,13 @@ pub enum Problem {
     NotUtf8(PathBuf),
     #[error("{}: the name holds a backslash, which in a workflow would stand between folders", .0.display())]
     Backslash(PathBuf),
+    /// An entry of a file that names model folders. `line` counts from 1; 0 where the whole file is meant.
+    #[error("{}{}: {reason}", path.display(), at_line(*line))]
+    ExtraPaths { path: PathBuf, line: usize, reason: String },
     #[error(transparent)]
     NotHashed(digest::Error),
+}
+
+fn at_line(line: usize) -> String {
+    if line == 0 { String::new() } else { format!(":{line}") }
 }

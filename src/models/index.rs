@@ -193,6 +193,12 @@ impl<'s> ModelIndex<'s> {
         Ok(unread)
     }
 
+    /// True when the index knows of files below this root.
+    pub fn knows(&self, root: &ModelRoot) -> Result<bool, Error> {
+        let key = RootNumber::of(&root.directory).directory_key();
+        Ok(self.store.records(RecordTable::ModelFiles).get(&key)?.is_some())
+    }
+
     /// Every file that the index knows of these roots, as of the last update, in the order of the roots.
     pub fn inventory(&self, roots: &[ModelRoot]) -> Result<Inventory, Error> {
         let mut files = Vec::new();

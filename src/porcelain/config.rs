@@ -76,20 +76,22 @@ fn values(
     }
     let mut checked = |text: &String| match key {
         Key::Active => Ok(workspace.environment(text)?.name().to_string()),
-        Key::ModelFolders => folder(text, session),
+        Key::ModelFolders => path(text, "folder", session),
+        Key::ExtraPaths => path(text, "file", session),
         Key::Author | Key::StoreModels => Ok(text.clone()),
     };
     given.iter().map(&mut checked).collect()
 }
 
-/// A folder as typed: relative to where the user is, so absolute in the file. `~` stays as it is.
-fn folder(text: &str, session: &mut Session<'_>) -> Result<String, Failure> {
+/// A path as typed: relative to where the user is, so absolute in the file. `~` stays as it is.
+fn path(text: &str, what: &str, session: &mut Session<'_>) -> Result<String, Failure> {
     if text.starts_with('~') {
         return Ok(text.to_owned());
     }
     let path = plain_path(Path::new(text));
-    if !path.is_dir() {
-        session.warn(format_args!("{}: there is no such folder yet", path.display()))?;
+    let is_there = if what == "folder" { path.is_dir() } else { path.is_file() };
+    if !is_there {
+        session.warn(format_args!("{}: there is no such {what} yet", path.display()))?;
     }
     path.into_os_string().into_string().map_err(|path| {
         Failure::new(Exit::Usage, format!("{}: a path that is not UTF-8 cannot be a setting", path.display()))

@@ -57,7 +57,9 @@ impl Command for Import {
         let opened = opened::open(workspace.store(), file, limits, session.observer)?;
         let staged = adoption.stage(&workspace)?;
         import::prepare(&opened, &staged.environment()?.cec())?;
-        let working = Working { environment: staged.environment()?, workspace };
+        let environment = staged.environment()?;
+        let models = session.model_roots(&workspace, Some(&environment))?;
+        let working = Working { environment, workspace, models };
         let plan = import::plan(&opened, &working.around(session.observer))?;
         workspace = working.workspace;
         let conflicts = plan.conflicts();
@@ -103,7 +105,7 @@ fn carry_out(
     let around = crate::environment::state::Surroundings {
         environment,
         store: workspace.store(),
-        models: workspace.model_roots(Some(environment)),
+        models: workspace.model_roots(Some(environment)).roots,
         policy: workspace.config().settings().store_models.unwrap_or_default(),
         observer: session.observer,
     };

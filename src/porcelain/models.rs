@@ -60,7 +60,7 @@ fn roots(session: &mut Session<'_>) -> Result<(Workspace, Vec<ModelRoot>), Failu
             None => None,
         },
     };
-    let roots = workspace.model_roots(environment.as_ref());
+    let roots = session.model_roots(&workspace, environment.as_ref())?;
     if roots.is_empty() {
         return Err(Failure::new(Exit::NotFound, "this workspace has no models folder and no environment")
             .hint("`comfrey config models.folders DIR` names a models folder; `comfrey adopt NAME PATH` takes an installation"));

@@ -6,7 +6,7 @@ use crate::environment::recovery::{self, Found};
 use crate::environment::state::Surroundings;
 use crate::environment::transaction::Outcome;
 use crate::environment::{Environment, Workspace};
-use crate::models::roots::{ModelRoot, roots_of};
+use crate::models::ModelRoot;
 use crate::observer::Observer;
 use crate::store::{LinkPolicy, Store};
 
@@ -16,6 +16,8 @@ use super::{Failure, Session};
 pub struct Working {
     pub workspace: Workspace,
     pub environment: Environment,
+    /// Where its ComfyUI finds models.
+    pub models: Vec<ModelRoot>,
 }
 
 impl Working {
@@ -24,15 +26,10 @@ impl Working {
         Surroundings {
             environment: &self.environment,
             store: self.workspace.store(),
-            models: self.models(),
+            models: self.models.clone(),
             policy: self.workspace.config().settings().store_models.unwrap_or(LinkPolicy::Auto),
             observer,
         }
-    }
-
-    /// Where its ComfyUI finds models.
-    pub fn models(&self) -> Vec<ModelRoot> {
-        roots_of(Some(&self.environment.comfyui()), &self.workspace.model_folders())
     }
 }
 
@@ -41,7 +38,21 @@ impl Session<'_> {
     pub fn working(&mut self) -> Result<Working, Failure> {
         let workspace = self.workspace()?;
         let environment = self.environment_of(&workspace)?;
-        Ok(Working { workspace, environment })
+        let models = self.model_roots(&workspace, Some(&environment))?;
+        Ok(Working { workspace, environment, models })
+    }
+
+    /// Where ComfyUI finds models. What is wrong with the files that say so is a warning.
+    pub fn model_roots(
+        &mut self,
+        workspace: &Workspace,
+        environment: Option<&Environment>,
+    ) -> Result<Vec<ModelRoot>, Failure> {
+        let found = workspace.model_roots(environment);
+        for problem in found.problems {
+            self.warn(problem)?;
+        }
+        Ok(found.roots)
     }
 
     /// The environment to work on, to be written to: nobody else writes to it until the lock is dropped.

@@ -2,6 +2,7 @@
 
 use comfrey::store::Store;
 
+use crate::installation::Installation;
 use crate::support::{Run, Sandbox};
 
 /// A workspace with two models in `models/`, written long enough ago for their stamps to be trusted.
@@ -145,4 +146,52 @@ fn a_path_that_cannot_stand_in_a_line_is_quoted_unless_records_end_with_nul() {
     assert!(line.line().ends_with("\t\"odd/loras/a \\\"b\\\"\\n.pt\""), "{}", line.stdout);
     let plain = sandbox.comfrey(["index-dir", "-z", "odd"]).success();
     assert!(plain.stdout.ends_with("\todd/loras/a \"b\"\n.pt\0"), "{:?}", plain.stdout);
+}
+
+/// Every command that asks where models are looks into the folders of `extra_model_paths.yaml`, as ComfyUI does.
+#[test]
+fn folders_of_extra_model_paths_count_for_every_command() {
+    let demo = Installation::new();
+    std::fs::remove_dir_all(demo.comfyui().join("models/checkpoints")).unwrap();
+    demo.sandbox.write("elsewhere/ckpt/sd15.safetensors", "weights");
+    demo.sandbox.write("elsewhere/things/data.any", "a file of a folder that ComfyUI does not know");
+    demo.sandbox.write("first/sub/xl.safetensors", "the default");
+    demo.sandbox.write("second/sub/xl.safetensors", "not seen");
+    let yaml = "\
+other:
+    base_path: ../elsewhere
+    checkpoints: |
+        ckpt
+        not_there
+    my_things: things
+    custom_nodes: ckpt
+empty:
+wrong:
+    loras: [a]
+more:
+    checkpoints: ../second
+preferred:
+    is_default: true
+    checkpoints: ../first
+";
+    demo.write("extra_model_paths.yaml", yaml);
+    settle();
+    let run = demo.comfrey(["models", "index"]);
+    let run = run.success();
+    assert!(run.stderr.contains("extra_model_paths.yaml:10: `loras` is a list"), "{}", run.stderr);
+    let listed = demo.comfrey(["models", "list"]).success().stdout;
+    for place in ["checkpoints/sd15.safetensors", "my_things/data.any", "checkpoints/sub/xl.safetensors"] {
+        assert!(listed.contains(place), "{listed}");
+    }
+    let status = demo.json(["status"]);
+    assert_eq!(status["unresolved"], serde_json::json!([]));
+    demo.commit("first");
+    let tree = demo.comfrey(["ls-tree", "-r", "HEAD"]).success().stdout;
+    let line = tree.lines().find(|line| line.ends_with("\tmodels/checkpoints/sub/xl.safetensors")).unwrap();
+    assert!(line.contains(&comfrey::object::ObjectId::of_blob(b"the default").to_hex()), "{tree}");
+    // The same folders may be named in a file of the settings.
+    std::fs::rename(demo.comfyui().join("extra_model_paths.yaml"), demo.comfyui().join("mine.yaml")).unwrap();
+    assert_eq!(demo.json(["status"])["models"]["missing"].as_array().unwrap().len(), 2);
+    demo.comfrey(["config", "models.extra_paths", "../ComfyUI/mine.yaml"]).success();
+    assert_eq!(demo.json(["status"])["models"]["missing"], serde_json::json!([]));
 }

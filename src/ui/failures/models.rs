@@ -23,6 +23,8 @@ impl From<Problem> for Failure {
             Problem::Loop(_) | Problem::Dangling(_) => {
                 Failure::new(Exit::NotFound, problem.to_string()).hint("remove the link, or point it elsewhere")
             }
+            Problem::ExtraPaths { .. } => Failure::new(Exit::NotFound, problem.to_string())
+                .hint("ComfyUI itself may refuse to start with such an entry; the folders of the others are used"),
             Problem::NotUtf8(_) | Problem::Backslash(_) => {
                 Failure::new(Exit::NotFound, problem.to_string()).hint("rename it")
             }
