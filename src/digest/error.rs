@@ -20,10 +20,13 @@ pub enum Error {
 }
 
 impl Error {
-    pub(super) fn io(path: &Path, source: io::Error) -> Self {
+    /// What `source`, met at `path`, means.
+    pub fn io(path: &Path, source: io::Error) -> Self {
         let path = path.to_owned();
         match source.kind() {
             io::ErrorKind::IsADirectory => Error::Directory { path },
+            // Windows opens no folder as a file and says it so.
+            io::ErrorKind::PermissionDenied if cfg!(windows) && path.is_dir() => Error::Directory { path },
             io::ErrorKind::Interrupted => Error::Interrupted,
             _ => Error::Io { path, source },
         }

@@ -83,7 +83,11 @@ pub fn open_own(path: &Path) -> io::Result<File> {
     #[cfg(unix)]
     return File::open(path);
     #[cfg(windows)]
-    std::fs::OpenOptions::new().read(true).write(true).open(path)
+    {
+        // One that was guarded before: an attempt that failed is made again.
+        allow_removal(path, &std::fs::metadata(path)?)?;
+        std::fs::OpenOptions::new().read(true).write(true).open(path)
+    }
 }
 
 /// Makes the bytes of someone else's file survive a power cut, as far as a reader may ask for that.
@@ -104,6 +108,24 @@ pub fn make_read_only(file: &File) -> io::Result<()> {
     #[cfg(windows)]
     permissions.set_readonly(true);
     file.set_permissions(permissions)
+}
+
+/// Removes one name of a file that has another, `kept`, which stays guarded if it was.
+pub fn remove_other_name(path: &Path, kept: &Path) -> io::Result<()> {
+    match std::fs::remove_file(path) {
+        #[cfg(windows)]
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            allow_removal(path, &std::fs::metadata(path)?)?;
+            std::fs::remove_file(path)?;
+            let mut permissions = std::fs::metadata(kept)?.permissions();
+            permissions.set_readonly(true);
+            std::fs::set_permissions(kept, permissions)
+        }
+        done => {
+            let _ = kept;
+            done
+        }
+    }
 }
 
 /// Removes a folder of our own with all in it, guarded files too.

@@ -70,6 +70,14 @@ impl FileStamp {
     }
 }
 
+/// How many names (hard links) the file at `path` has.
+pub fn count_names(path: &Path) -> io::Result<u64> {
+    #[cfg(unix)]
+    return Ok(std::os::unix::fs::MetadataExt::nlink(&std::fs::metadata(path)?));
+    #[cfg(windows)]
+    return windows::count_names(&File::open(path)?);
+}
+
 #[cfg(windows)]
 mod windows {
     use super::*;
@@ -85,15 +93,28 @@ mod windows {
         filetime.saturating_sub(EPOCH).saturating_mul(100)
     }
 
-    pub fn stamp(file: &File) -> io::Result<FileStamp> {
-        let handle = file.as_raw_handle();
-        // SAFETY: both structures are plain data, written by the call for the size that we pass, and the
-        // handle is open for as long as `file` is borrowed.
+    fn information(file: &File) -> io::Result<BY_HANDLE_FILE_INFORMATION> {
+        // SAFETY: the structure is plain data, written by the call, and the handle is open for as long as `file` is
+        // borrowed.
         unsafe {
             let mut info: BY_HANDLE_FILE_INFORMATION = std::mem::zeroed();
-            if GetFileInformationByHandle(handle, &mut info) == 0 {
-                return Err(io::Error::last_os_error());
+            match GetFileInformationByHandle(file.as_raw_handle(), &mut info) {
+                0 => Err(io::Error::last_os_error()),
+                _ => Ok(info),
             }
+        }
+    }
+
+    pub fn count_names(file: &File) -> io::Result<u64> {
+        Ok(u64::from(information(file)?.nNumberOfLinks))
+    }
+
+    pub fn stamp(file: &File) -> io::Result<FileStamp> {
+        let info = information(file)?;
+        let handle = file.as_raw_handle();
+        // SAFETY: the structure is plain data, written by the call for the size that we pass, and the handle is open
+        // for as long as `file` is borrowed.
+        unsafe {
             let mut basic: FILE_BASIC_INFO = std::mem::zeroed();
             let size = std::mem::size_of::<FILE_BASIC_INFO>() as u32;
             if GetFileInformationByHandleEx(handle, FileBasicInfo, (&raw mut basic).cast(), size) == 0 {

@@ -109,7 +109,10 @@ fn tell_rebuilt(rebuilt: &Rebuilt, session: &mut Session<'_>) -> Result<(), Fail
 
 fn tell(store: &Store, report: &Report, session: &mut Session<'_>) -> Result<(), Failure> {
     for fault in &report.faults {
-        let below = |path: &std::path::Path| path.strip_prefix(store.dir()).unwrap_or(path).display().to_string();
+        let below = |path: &std::path::Path| {
+            let below = path.strip_prefix(store.dir()).unwrap_or(path);
+            below.display().to_string().replace(std::path::MAIN_SEPARATOR, "/")
+        };
         let object = fault.id.map(|id| {
             let kind = fault.kind.map_or("object", |kind| kind.as_str());
             format!("{kind} {id}")

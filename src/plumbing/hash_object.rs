@@ -265,7 +265,7 @@ impl Hashing<'_> {
         }
         /// From here on a file keeps all threads busy by itself.
         const LARGE: u64 = 4 * 1024 * 1024;
-        let file = File::open(path).map_err(unreadable(path))?;
+        let file = File::open(path).map_err(|error| digest::Error::io(path, error))?;
         let size = file.metadata().map_err(unreadable(path))?.len();
         let turn = (size >= LARGE && !(many && self.wanted.sha256))
             .then(|| self.turn.lock().unwrap_or_else(PoisonError::into_inner));

@@ -19,7 +19,7 @@ use super::records::RecordTable;
 use super::{Error, Result, Store, segment, sweep};
 use crate::object::{Kind, ObjectId, Operation};
 use crate::observer::{Observer, Unit};
-use crate::platform::identity::FileStamp;
+use crate::platform::identity::{self, FileStamp};
 
 /// How long operations count, in milliseconds: 14 days.
 pub const GRACE: i64 = 14 * DAY;
@@ -251,12 +251,8 @@ fn is_last_copy(store: &Store, id: &ObjectId, locator: &Locator) -> Result<bool>
         // Only the memory of where it is goes; the user's file stays.
         return Ok(false);
     }
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::MetadataExt;
-        if std::fs::metadata(store.large().path(id)).is_ok_and(|metadata| metadata.nlink() > 1) {
-            return Ok(false);
-        }
+    if identity::count_names(&store.large().path(id)).is_ok_and(|names| names > 1) {
+        return Ok(false);
     }
     for (reference, record) in store.places(id)? {
         let now = reference.and_then(|path| FileStamp::of_path(&path).ok());

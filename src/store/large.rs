@@ -304,7 +304,7 @@ impl Large {
         }
         self.faults.rename(aside, &path).map_err(Error::io(&path))?;
         // Renaming onto another name of the same file does nothing and leaves both.
-        match std::fs::remove_file(aside) {
+        match durable::remove_other_name(aside, &path) {
             Err(e) if e.kind() != io::ErrorKind::NotFound => {
                 return Err(Error::Io { path: aside.to_owned(), source: e });
             }

@@ -81,7 +81,7 @@ fn what_rev_list_prints_goes_into_another_store() {
     let two = Two::new();
     let snapshot = two.ids[0];
     let script = format!(
-        "cd a; comfrey update-ref HEAD {snapshot}; \
+        "cd a && comfrey update-ref HEAD {snapshot} && \
          comfrey rev-list --objects HEAD | comfrey pack | comfrey --workspace ../b unpack"
     );
     let run = two.sandbox.shell(&script).success();
@@ -371,6 +371,9 @@ fn a_bundle_holds_what_a_person_expects_and_no_secrets() {
     assert!(carried.sandbox.read("z.tar") == bytes);
 }
 
+/// The other name of the model, as JSON has what ComfyUI's list shows on this system.
+const RENAMED: &str = if cfg!(windows) { r"other\\renamed.safetensors" } else { "other/renamed.safetensors" };
+
 #[test]
 fn an_imported_environment_names_its_models_where_they_lie() {
     let carried = Carried::new();
@@ -382,7 +385,7 @@ fn an_imported_environment_names_its_models_where_they_lie() {
     let run = carried.import("x.tar.zst", &[]).success();
     assert!(run.stdout.contains("missing models/loras/gone.safetensors"), "{}", run.stdout);
     let flow = carried.sandbox.read("two/user/default/workflows/flow.json");
-    assert_eq!(String::from_utf8(flow).unwrap(), FLOW.replace("sd.safetensors", "other/renamed.safetensors"));
+    assert_eq!(String::from_utf8(flow).unwrap(), FLOW.replace("sd.safetensors", RENAMED));
     assert_eq!(carried.sandbox.read("two/custom_nodes/mine/__init__.py"), b"print(1)\n");
     let log = carried.run("b", &["log", "--json"]).success();
     let first: Value = serde_json::from_str(log.line()).unwrap();
@@ -412,7 +415,7 @@ fn what_stands_in_the_way_is_named_and_nothing_is_changed() {
     assert!(run.stderr.contains("workflows/flow.json") && run.stderr.contains("custom_nodes/mine"), "{}", run.stderr);
     assert_eq!(carried.second(), before);
     // The same content is not in the way.
-    let same = FLOW.replace("sd.safetensors", "other/renamed.safetensors");
+    let same = FLOW.replace("sd.safetensors", RENAMED);
     carried.sandbox.write("two/user/default/workflows/flow.json", same);
     carried.sandbox.write("two/custom_nodes/mine/__init__.py", "print(1)\n");
     carried.import("x.tar.zst", &[]).success();

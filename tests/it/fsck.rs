@@ -79,7 +79,9 @@ impl Scene {
 
     fn cat(&self, id: &ObjectId) -> Run {
         self.sandbox.comfrey(["cat-object", "-s", &id.to_hex()]).success();
-        self.sandbox.shell(&format!("comfrey cat-object -p {id} >out"))
+        let mut command = self.sandbox.comfrey_command(["cat-object", "-p", &id.to_hex()]);
+        command.stdout(std::fs::File::create(self.sandbox.join("out")).unwrap());
+        Run::of_streaming(command)
     }
 
     fn segment(&self) -> PathBuf {
@@ -95,8 +97,13 @@ impl Scene {
     fn edit(&self, path: &PathBuf, edit: impl FnOnce(&mut Vec<u8>)) {
         let mut bytes = std::fs::read(path).unwrap();
         edit(&mut bytes);
-        std::fs::remove_file(path).unwrap();
+        self.remove(path);
         std::fs::write(path, bytes).unwrap();
+    }
+
+    fn remove(&self, path: &PathBuf) {
+        comfrey::platform::durable::allow_removal(path, &std::fs::metadata(path).unwrap()).unwrap();
+        std::fs::remove_file(path).unwrap();
     }
 
     /// Flips a bit in the payload of an object that is stored as it is.
@@ -182,7 +189,7 @@ fn a_large_file_that_is_flipped_zeroed_truncated_or_gone_is_named_with_its_path(
         scene.cat(&scene.flow).success();
     }
     let scene = Scene::new();
-    std::fs::remove_file(scene.large()).unwrap();
+    scene.remove(&scene.large());
     let run = scene.fsck([]).fails_with(5);
     assert!(run.stdout.contains(": big.ckpt\n"), "{}", run.stdout);
     scene.cat(&scene.big).fails_with(5);

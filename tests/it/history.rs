@@ -519,7 +519,7 @@ fn what_a_snapshot_needs_goes_through_a_pipe_into_another_store() {
     let (workspace, [.., third]) = with_three();
     let other = Workspace::new();
     let to = other.sandbox.path().display().to_string();
-    let script = format!("comfrey rev-list --objects HEAD | comfrey pack | comfrey --workspace '{to}' unpack");
+    let script = format!("comfrey rev-list --objects HEAD | comfrey pack | comfrey --workspace \"{to}\" unpack");
     let run = workspace.sandbox.shell(&script);
     assert_eq!(run.code, 0, "{}", run.stderr);
     other.run(["update-ref", "HEAD", &third]).success();

@@ -139,6 +139,7 @@ fn models_that_differ_between_the_samples_are_two() {
 }
 
 #[test]
+#[cfg(unix)] // Windows has no such names.
 fn a_path_that_cannot_stand_in_a_line_is_quoted_unless_records_end_with_nul() {
     let sandbox = sandbox();
     sandbox.write("odd/loras/a \"b\"\n.pt", "x");

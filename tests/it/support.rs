@@ -56,6 +56,7 @@ impl Sandbox {
         }
         command
             .env("HOME", self.path())
+            .env("USERPROFILE", self.path())
             .env("COMFREY_TIME", "2026-11-20T10:00:00+00:00")
             .env("COMFREY_AUTHOR", "Test <test@example.org>")
             .env("NO_COLOR", "1")
@@ -93,13 +94,18 @@ impl Sandbox {
         Run::with_input(self.comfrey_command(arguments), input.as_ref())
     }
 
-    /// Runs a shell script in which `comfrey` is the program under test.
+    /// Runs a script of the system's shell (`sh`, on Windows `cmd`) in which `comfrey` is the program under test.
     pub fn shell(&self, script: &str) -> Run {
         let programs = Path::new(env!("CARGO_BIN_EXE_comfrey")).parent().unwrap();
         let path = std::env::var_os("PATH").unwrap_or_default();
         let paths = std::iter::once(programs.to_owned()).chain(std::env::split_paths(&path));
-        let mut command = self.command("sh");
-        command.env("PATH", std::env::join_paths(paths).unwrap()).args(["-ec", script]);
+        let (shell, option) = if cfg!(windows) { ("cmd", "/C") } else { ("sh", "-ec") };
+        let mut command = self.command(shell);
+        command.env("PATH", std::env::join_paths(paths).unwrap()).arg(option);
+        #[cfg(unix)]
+        command.arg(script);
+        #[cfg(windows)]
+        std::os::windows::process::CommandExt::raw_arg(&mut command, script);
         Run::of(command)
     }
 }
@@ -109,9 +115,16 @@ impl Run {
         let output = command.output().unwrap();
         Run {
             stdout: String::from_utf8(output.stdout).unwrap(),
-            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+            stderr: messages(&output.stderr),
             code: output.status.code().unwrap_or(-1),
         }
+    }
+
+    /// Runs a command whose standard output goes elsewhere.
+    pub fn of_streaming(mut command: Command) -> Run {
+        command.stderr(Stdio::piped());
+        let output = command.spawn().unwrap().wait_with_output().unwrap();
+        Run { stdout: String::new(), stderr: messages(&output.stderr), code: output.status.code().unwrap_or(-1) }
     }
 
     pub fn with_input(mut command: Command, input: &[u8]) -> Run {
@@ -124,7 +137,7 @@ impl Run {
             let output = child.wait_with_output().unwrap();
             Run {
                 stdout: String::from_utf8(output.stdout).unwrap(),
-                stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+                stderr: messages(&output.stderr),
                 code: output.status.code().unwrap_or(-1),
             }
         })
@@ -151,4 +164,10 @@ impl Run {
         assert!(!line.is_empty() && !line.contains('\n'), "one line is wanted: {:?}", self.stdout);
         line
     }
+}
+
+/// What was said on standard error, with `/` in the system's paths so that a test can quote them.
+fn messages(stderr: &[u8]) -> String {
+    let text = String::from_utf8_lossy(stderr).into_owned();
+    if cfg!(windows) { text.replace('\\', "/") } else { text }
 }

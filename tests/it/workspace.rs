@@ -144,7 +144,7 @@ fn adopting_registers_an_installation_and_changes_nothing_in_it() {
     assert_eq!(answer["active"], json!(true));
     assert_eq!(listing(&sandbox.join("ComfyUI")), before);
     let folders = sandbox.comfrey(["config", "models.folders"]).success();
-    assert_eq!(folders.line(), sandbox.join("ComfyUI/models").display().to_string());
+    assert_eq!(folders.line(), sandbox.join("ComfyUI").join("models").display().to_string());
     let run = sandbox.comfrey(["list"]).success();
     assert!(run.stdout.starts_with("* main  "), "{}", run.stdout);
 }
