@@ -6,12 +6,16 @@
 //! - [`mod@format`]: which format is this, by content; reads any of them
 //! - [`editor`]: what ComfyUI's editor saves: nodes, links, widget values by position
 //! - [`api`]: what runs ("prompt"): nodes with inputs by name, bare or wrapped
+//! - [`embedded`]: workflows in the metadata of images, video, audio and models
+//! - [`file`]: the document of a file of any kind: JSON itself, or what is embedded
 //! - [`graph`]: a workflow as a value, the same for every format
 //! - [`mod@rewrite`]: changes string values and leaves every other byte as it is
 
 pub mod api;
 pub mod document;
 pub mod editor;
+pub mod embedded;
+pub mod file;
 pub mod format;
 pub mod graph;
 pub mod rewrite;
