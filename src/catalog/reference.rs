@@ -2,40 +2,86 @@
 
 use std::ops::Range;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::workflow::{Declared, Node, ValueId, Widgets, Workflow};
+use crate::workflow::{Declared, Node, ValueId, Workflow};
 
 use super::knowledge::{Catalog, Loader, WidgetIndex};
 
 /// A place in a workflow that names a model.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reference {
+    /// The workflow as it was named; nothing where there is only one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workflow: Option<String>,
     /// Ids of the enclosing instances, outermost first.
+    #[serde(default)]
     pub scope: Vec<String>,
     pub node: String,
     #[serde(rename = "type")]
     pub node_type: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub input: Option<String>,
     /// Position in the editor's widget values.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub widget: Option<usize>,
-    /// The value as the workflow has it.
+    /// The name as the workflow has it: the whole value, or the part of a text that names a model.
     pub value: String,
     /// The value with `/` between folders, whatever system it was written on.
     pub path: String,
     /// The last name of the path.
     pub name: String,
-    /// Keys of the folders in which the node looks, in order.
+    /// Keys of the folders in which the node looks, in order; none where nothing is known of the node.
     pub folders: Vec<String>,
-    /// False where the node is muted or bypassed: the workflow runs without the model.
+    /// What the value names.
+    #[serde(default, skip_serializing_if = "Names::is_file")]
+    pub names: Names,
+    #[serde(default, skip_serializing_if = "Need::is_required")]
+    pub need: Need,
+    /// False where the workflow runs without the model: the node or the row is switched off, or the value is not used.
     pub active: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub declared: Option<Declared>,
-    /// Where the value stands in the file's bytes, quotes included; what `workflow::rewrite` takes.
+    /// Where the value stands in the file's bytes, as `workflow::rewrite` takes it: a whole string with its quotes, or a
+    /// part of one. Several references can share a place, as nodes of a subgraph with several instances do.
     #[serde(skip)]
     pub place: Range<usize>,
+}
+
+/// What a value names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Names {
+    #[default]
+    File,
+    Directory,
+    FileOrDirectory,
+    /// A file, its extension left out, maybe its folder too.
+    Stem,
+}
+
+impl Names {
+    fn is_file(&self) -> bool {
+        *self == Names::File
+    }
+}
+
+/// Whether a model has to be there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Need {
+    #[default]
+    Required,
+    /// The node fetches it itself where it is missing.
+    Fetched,
+    /// The node only repeats the name, to write it into a file for one. Never active.
+    Echo,
+}
+
+impl Need {
+    fn is_required(&self) -> bool {
+        *self == Need::Required
+    }
 }
 
 /// Every place in `workflow` that names a model, as far as `catalog` knows its nodes, in the order of the file.
@@ -51,6 +97,9 @@ pub fn references(workflow: &Workflow<'_>, catalog: &Catalog) -> Vec<Reference> 
                 let path = normalised(&text);
                 let name = path.rsplit('/').next().unwrap_or(&path).to_owned();
                 found.push(Reference {
+                    workflow: None,
+                    names: Names::File,
+                    need: Need::Required,
                     scope: node.scope.clone(),
                     node: node.id.clone(),
                     node_type: node.class.clone(),
@@ -78,50 +127,17 @@ struct Named {
 }
 
 fn values_of(workflow: &Workflow<'_>, node: &Node, loader: &Loader) -> Vec<Named> {
-    match &node.widgets {
-        Widgets::None => Vec::new(),
-        Widgets::Named(values) => {
-            let of_loader = values.iter().filter(|(name, _)| loader.has_input(name));
-            of_loader.map(|(name, value)| Named { input: name.clone(), widget: None, value: *value }).collect()
-        }
-        Widgets::Listed(values) => {
-            if let Some(names) = names_of(workflow, node, values) {
-                let of_loader = names.into_iter().filter(|(name, _)| loader.has_input(name));
-                return of_loader
-                    .map(|(name, at)| Named { input: name.to_owned(), widget: Some(at), value: values[at] })
-                    .collect();
-            }
-            let WidgetIndex::At(at) = loader.widget else { return Vec::new() };
-            let value =
-                values.get(at).map(|value| Named { input: loader.input.clone(), widget: Some(at), value: *value });
-            value.into_iter().collect()
-        }
+    let values = workflow.values(node);
+    let named = values.iter().filter(|held| held.name.is_some_and(|name| loader.has_input(name)));
+    let named: Vec<_> = named
+        .filter_map(|held| Some(Named { input: held.name?.to_owned(), widget: held.at, value: held.value }))
+        .collect();
+    if !named.is_empty() || values.iter().any(|held| held.name.is_some() && held.at.is_some()) {
+        return named;
     }
-}
-
-/// The position of each named widget in a list of values, where the node's slots tell it.
-///
-/// Newer editors give every widget a slot, linked or not, in the order of the values. Between them stand values without a
-/// slot: after a seed, what becomes of it after a run. Older editors give a slot only to a widget that was turned into
-/// an input; the count shows it, and then names say nothing about positions.
-fn names_of<'n>(workflow: &Workflow<'_>, node: &'n Node, values: &[ValueId]) -> Option<Vec<(&'n str, usize)>> {
-    const AFTER_RUN: [&str; 4] = ["fixed", "increment", "decrement", "randomize"];
-    let slots: Vec<&str> = node.inputs.iter().filter_map(|input| input.widget.as_deref()).collect();
-    if slots.is_empty() {
-        return None;
-    }
-    let mut names = Vec::with_capacity(slots.len());
-    let mut at = 0;
-    for name in &slots {
-        names.push((*name, at));
-        at += 1;
-        let unnamed =
-            values.get(at).is_some_and(|value| AFTER_RUN.iter().any(|word| workflow.value(*value).says(word)));
-        if unnamed && values.len() - at > slots.len() - names.len() {
-            at += 1;
-        }
-    }
-    (at == values.len()).then_some(names)
+    let WidgetIndex::At(at) = loader.widget else { return Vec::new() };
+    let held = values.iter().find(|held| held.at == Some(at));
+    held.map(|held| Named { input: loader.input.clone(), widget: held.at, value: held.value }).into_iter().collect()
 }
 
 /// `value` with `/` between folders and without empty and `.` parts.
@@ -231,7 +247,7 @@ pub(crate) mod tests {
         let found = of(r#"{"1:2":{"class_type":"LoadLoraModel","inputs":{"loras.0.lora_name":"a/b.safetensors",
             "loras.1.lora_name":["9",0],"loras.1.strength":1.0}}}"#);
         assert_eq!(found.len(), 1);
-        assert_eq!((found[0].node.as_str(), found[0].input.as_deref()), ("1:2", Some("loras.0.lora_name")));
+        assert_eq!((found[0].node.as_str(), found[0].input.as_deref()), ("2", Some("loras.0.lora_name")));
         assert_eq!((found[0].widget, found[0].path.as_str()), (None, "a/b.safetensors"));
     }
 

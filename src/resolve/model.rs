@@ -180,11 +180,13 @@ fn absent(reference: &Reference, inventory: &Inventory) -> Resolution {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::catalog::{Names, Need};
     use crate::models::inventory::tests::file;
     use crate::workflow::Declared;
 
     pub(crate) fn reference(path: &str, folders: &[&str]) -> Reference {
         Reference {
+            workflow: None,
             scope: Vec::new(),
             node: "1".into(),
             node_type: "X".into(),
@@ -194,6 +196,8 @@ pub(crate) mod tests {
             path: path.to_owned(),
             name: path.rsplit('/').next().unwrap().to_owned(),
             folders: folders.iter().map(|f| (*f).to_owned()).collect(),
+            names: Names::File,
+            need: Need::Required,
             active: true,
             declared: None,
             place: 0..0,

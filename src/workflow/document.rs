@@ -184,6 +184,34 @@ impl<'d> Value<'d> {
         cell.start as usize..cell.end as usize
     }
 
+    /// Where a part of what a string says stands in the document's bytes; the part is in bytes of [`Value::text`]. Nothing for
+    /// another kind, or where the part's ends are within a character.
+    pub fn place_within(self, part: Range<usize>) -> Option<Range<usize>> {
+        let cell = self.cell();
+        if cell.kind != Kind::Text || part.start > part.end {
+            return None;
+        }
+        let (first, last) = (cell.start as usize + 1, cell.end as usize - 1);
+        let inner = &self.document.text[first..last];
+        if !cell.escaped {
+            inner.get(part.clone())?;
+            return Some(first + part.start..first + part.end);
+        }
+        let (mut said, mut at) = (0, 0);
+        let mut start = None;
+        loop {
+            if said == part.start && start.is_none() {
+                start = Some(first + at);
+            }
+            if said == part.end {
+                return Some(start?..first + at);
+            }
+            let length = piece(&inner[at..])?;
+            said += unescaped(&inner[at..at + length]).len();
+            at += length;
+        }
+    }
+
     /// The value as it is written.
     pub fn raw(self) -> &'d str {
         &self.document.text[self.place()]
@@ -257,6 +285,20 @@ impl<'d> Iterator for Items<'d> {
         let value = Value { document: self.document, cell: self.held.start };
         self.held.start = value.cell().next;
         Some(value)
+    }
+}
+
+/// How many bytes the first character takes as it is written, two escapes for one outside the basic plane.
+fn piece(text: &str) -> Option<usize> {
+    let first = text.chars().next()?;
+    if first != '\\' {
+        return Some(first.len_utf8());
+    }
+    let Some(digits) = text.strip_prefix("\\u") else { return Some(2) };
+    let second = digits.get(4..)?.strip_prefix("\\u").map(code_unit);
+    match (code_unit(digits).0, second) {
+        (0xd800..=0xdbff, Some((0xdc00..=0xdfff, _))) => Some(12),
+        _ => Some(6),
     }
 }
 

@@ -1,8 +1,8 @@
 //! Which format is this? Told by content, never by a file's name.
 
 use super::document::{Document, JsonError, Kind, Value};
-use super::graph::{Format, Workflow, declared};
-use super::{api, editor};
+use super::graph::{Declared, Format, Workflow, declared};
+use super::{api, editor, group, opening, subgraph};
 
 /// Why bytes are not a workflow.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -28,23 +28,47 @@ pub enum NotAWorkflow {
 ///
 /// The editor's format is an object with a `nodes` array. The API format is an object of objects with `class_type` and
 /// `inputs`. Either may be wrapped: under `prompt`, as it is sent to ComfyUI, or under `workflow`. Where both are
-/// there, `prompt` is what ran.
+/// there, `prompt` is what ran, and the other one adds where models can be had.
 ///
 /// # Errors
 /// Where the bytes stop being JSON, or why the document is no workflow.
 pub fn read(bytes: &[u8]) -> Result<Workflow<'_>, ReadError> {
     let document = Document::read(bytes)?;
-    let (format, nodes, declared) = {
+    let mut workflow = {
         let (format, held) = find(document.root())?;
         match format {
             Format::Editor => {
-                let nodes = editor::nodes_of(held).map(editor::read_nodes).unwrap_or_default();
-                (format, nodes, declared(held.get("models")))
+                let links = editor::read_links(held.get("links"));
+                let nodes = editor::nodes_of(held).map(|nodes| editor::read_nodes(nodes, &links)).unwrap_or_default();
+                let mut definitions = subgraph::read_definitions(held);
+                definitions.extend(group::read_definitions(held));
+                let declared = declared(held.get("models"));
+                Workflow { format, nodes, links, definitions, declared, unread: Vec::new(), document }
             }
-            Format::Api => (format, api::read_nodes(held), Vec::new()),
+            Format::Api => {
+                let nodes = api::read_nodes(held);
+                let links = api::links_of(&nodes);
+                let (definitions, declared) = (Vec::new(), drawn_declared(document.root()));
+                Workflow { format, nodes, links, definitions, declared, unread: Vec::new(), document }
+            }
         }
     };
-    Ok(Workflow { format, nodes, declared, document })
+    opening::open(&mut workflow);
+    Ok(workflow)
+}
+
+/// What the drawing beside a prompt says of where models can be had; the prompt itself has no place for that.
+fn drawn_declared(root: Value<'_>) -> Vec<Declared> {
+    let extra = || root.get("extra_data")?.get("extra_pnginfo")?.get("workflow");
+    let Some(drawing) = root.get("workflow").or_else(extra) else { return Vec::new() };
+    let graphs = drawing.get("definitions").and_then(|held| held.get("subgraphs")).into_iter().flat_map(Value::items);
+    let mut found = declared(drawing.get("models"));
+    for graph in std::iter::once(drawing).chain(graphs) {
+        for node in graph.get("nodes").into_iter().flat_map(Value::items) {
+            found.extend(declared(node.get("properties").and_then(|properties| properties.get("models"))));
+        }
+    }
+    found
 }
 
 /// The format and the object that holds the nodes.
@@ -130,7 +154,8 @@ mod tests {
             r#"{"57:3":{"class_type":"A","inputs":{"m":["4",0],"n":"x","l":["a","b"]},"_meta":{"title":"T"}},"e":1}"#;
         let workflow = read(text.as_bytes()).unwrap();
         let node = &workflow.nodes[0];
-        assert_eq!((node.id.as_str(), node.title.as_deref(), node.is_active()), ("57:3", Some("T"), true));
+        assert_eq!((node.scope.as_slice(), node.id.as_str()), (["57".to_owned()].as_slice(), "3"));
+        assert_eq!((node.title.as_deref(), node.is_active()), (Some("T"), true));
         assert_eq!(node.inputs.len(), 1);
         assert!(matches!(&node.widgets, Widgets::Named(named) if named.len() == 2));
     }

@@ -9,6 +9,10 @@
 //! - [`embedded`]: workflows in the metadata of images, video, audio and models
 //! - [`file`]: the document of a file of any kind: JSON itself, or what is embedded
 //! - [`graph`]: a workflow as a value, the same for every format
+//! - [`subgraph`], [`group`]: definitions, and the values that an instance gives to widgets within it
+//! - [`opening`]: instances replaced by what they stand for, within bounds
+//! - [`widgets`]: which value belongs to which widget
+//! - [`wires`]: where the value of an input comes from, along links
 //! - [`mod@rewrite`]: changes string values and leaves every other byte as it is
 
 pub mod api;
@@ -18,9 +22,19 @@ pub mod embedded;
 pub mod file;
 pub mod format;
 pub mod graph;
+pub mod group;
+pub mod opening;
 pub mod rewrite;
+pub mod subgraph;
+pub mod widgets;
+pub mod wires;
 
 pub use document::{Document, JsonError, Value, ValueId};
 pub use format::{NotAWorkflow, ReadError, read};
-pub use graph::{Declared, Format, Input, Mode, Node, Package, Widgets, Workflow};
+pub use graph::{
+    Declared, Definition, DefinitionKind, Endpoint, Format, Input, Link, Mode, Node, Output, Package, Port, Reason,
+    Unread, Widgets, Workflow,
+};
 pub use rewrite::{RewriteError, rewrite};
+pub use widgets::Held;
+pub use wires::{Feed, Wires};

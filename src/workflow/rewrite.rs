@@ -5,38 +5,90 @@ use std::ops::Range;
 /// Why a document was not rewritten.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RewriteError {
-    #[error("bytes {}..{} are no string value", .0.start, .0.end)]
+    #[error("bytes {}..{} are no string value and no part of one", .0.start, .0.end)]
     NotAString(Range<usize>),
-    #[error("bytes {}..{} are changed twice", .0.start, .0.end)]
+    #[error("bytes {}..{} would be changed in two ways", .0.start, .0.end)]
     Twice(Range<usize>),
 }
 
-/// `bytes` with the strings at these places (quotes included, as [`Value::place`](super::document::Value::place) gives them)
-/// saying something else. The new text is escaped in the way of the file: outside ASCII as `\u` escapes where the
-/// file does so (Python's habit), else as it is (JavaScript's).
+/// `bytes` with the strings at these places saying something else. A place is a whole string, quotes included, as
+/// [`Value::place`](super::document::Value::place) gives it, or a part of what stands between the quotes, as
+/// [`Value::place_within`](super::document::Value::place_within) does. The new text is escaped in the way of the file: outside
+/// ASCII as `\u` escapes where the file does so (Python's habit), else as it is (JavaScript's). The same change of the same
+/// place may be given several times.
 ///
 /// # Errors
-/// A place that is no string, or one that is given twice.
+/// A place that is neither, or two that overlap and differ.
 pub fn rewrite(bytes: &[u8], changes: &[(Range<usize>, String)]) -> Result<Vec<u8>, RewriteError> {
     let mut changes: Vec<_> = changes.iter().collect();
-    changes.sort_by_key(|(place, _)| place.start);
+    changes.sort_by_key(|(place, _)| (place.start, place.end));
+    changes.dedup();
     let style = Style::of(bytes);
+    let mut strings = Strings { bytes, at: 0 };
+    let mut string = 0..0;
     let mut out = Vec::with_capacity(bytes.len() + 64 * changes.len());
     let mut done = 0;
     for (place, new) in changes {
         if place.start < done {
             return Err(RewriteError::Twice(place.clone()));
         }
-        let quoted = |raw: &[u8]| raw.len() >= 2 && raw.starts_with(b"\"") && raw.ends_with(b"\"");
-        if !bytes.get(place.clone()).is_some_and(quoted) {
+        while string.end < place.end {
+            string = strings.next().ok_or_else(|| RewriteError::NotAString(place.clone()))?;
+        }
+        out.extend_from_slice(&bytes[done..place.start.min(bytes.len())]);
+        if *place == string {
+            out.push(b'"');
+            style.write(new, &mut out);
+            out.push(b'"');
+        } else if is_within(bytes, &string, place) {
+            style.write(new, &mut out);
+        } else {
             return Err(RewriteError::NotAString(place.clone()));
         }
-        out.extend_from_slice(&bytes[done..place.start]);
-        style.write(new, &mut out);
         done = place.end;
     }
     out.extend_from_slice(&bytes[done..]);
     Ok(out)
+}
+
+/// The strings of a document, quotes included, one after the other.
+struct Strings<'b> {
+    bytes: &'b [u8],
+    at: usize,
+}
+
+impl Iterator for Strings<'_> {
+    type Item = Range<usize>;
+
+    fn next(&mut self) -> Option<Range<usize>> {
+        let start = self.at + self.bytes.get(self.at..)?.iter().position(|byte| *byte == b'"')?;
+        let mut at = start + 1;
+        loop {
+            at += self.bytes.get(at..)?.iter().position(|byte| matches!(byte, b'"' | b'\\'))?;
+            if self.bytes[at] == b'"' {
+                self.at = at + 1;
+                return Some(start..at + 1);
+            }
+            at += 2;
+        }
+    }
+}
+
+/// True for a place between the quotes of `string` that cuts no escape and no character in two.
+fn is_within(bytes: &[u8], string: &Range<usize>, place: &Range<usize>) -> bool {
+    let inner = string.start + 1..string.end - 1;
+    if place.start < inner.start || place.end > inner.end || place.start > place.end {
+        return false;
+    }
+    let is_edge = |at: usize| {
+        let escape = (at.saturating_sub(5).max(inner.start)..at).rev().find(|found| {
+            let before = bytes[inner.start..*found].iter().rev().take_while(|byte| **byte == b'\\').count();
+            bytes[*found] == b'\\' && before % 2 == 0
+        });
+        let whole = escape.is_none_or(|found| at - found >= if bytes[found + 1] == b'u' { 6 } else { 2 });
+        whole && (at == inner.end || bytes[at] & 0xc0 != 0x80)
+    };
+    is_edge(place.start) && is_edge(place.end)
 }
 
 /// How a file writes what may be written in several ways.
@@ -66,7 +118,6 @@ impl Style {
     }
 
     fn write(&self, text: &str, out: &mut Vec<u8>) {
-        out.push(b'"');
         for character in text.chars() {
             match character {
                 '"' => out.extend_from_slice(b"\\\""),
@@ -87,7 +138,6 @@ impl Style {
                 }
             }
         }
-        out.push(b'"');
     }
 }
 
@@ -109,6 +159,29 @@ mod tests {
         assert_eq!(with_first(r#"["a", "\u00f6"]"#, "ä\u{1f600}"), r#"["\u00e4\ud83d\ude00", "\u00f6"]"#);
         assert_eq!(with_first(r#"["a", "\\u00f6"]"#, "ä"), r#"["ä", "\\u00f6"]"#);
         assert_eq!(with_first(r#"["a\/b", 1.0]"#, "c/d"), r#"["c\/d", 1.0]"#);
+    }
+
+    #[test]
+    fn a_part_of_a_string_changes_alone() {
+        let text = r#"["a \"\u003clora:b\u003e\" ü", "é"]"#;
+        let document = Document::read(text.as_bytes()).unwrap();
+        let value = document.root().items().next().unwrap();
+        let said = value.text().unwrap().into_owned();
+        let at = said.find("lora:b").unwrap() + 5;
+        let place = value.place_within(at..at + 1).unwrap();
+        let after = rewrite(text.as_bytes(), &[(place, "c\\d".into())]).unwrap();
+        assert_eq!(String::from_utf8(after).unwrap(), r#"["a \"\u003clora:c\\d\u003e\" ü", "é"]"#);
+        // Whole escapes and whole characters only.
+        for cut in [5..6, 8..10, text.find('ü').unwrap() + 1..text.find('ü').unwrap() + 2] {
+            assert!(rewrite(text.as_bytes(), &[(cut, String::new())]).is_err());
+        }
+    }
+
+    #[test]
+    fn one_change_given_twice_is_one_change() {
+        let bytes = b"[\"a\", 1]";
+        let change = (1..4, "x".to_owned());
+        assert_eq!(rewrite(bytes, &[change.clone(), change]).unwrap(), b"[\"x\", 1]");
     }
 
     #[test]

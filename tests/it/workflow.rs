@@ -38,8 +38,8 @@ fn what_the_editor_saves_is_read() {
 fn what_runs_is_read_bare_and_wrapped() {
     let found = expected(&[
         ("4", "SDXL/dream.safetensors", true),
-        ("57:11", "clip_l.safetensors", true),
-        ("57:11", "t5xxl.safetensors", true),
+        ("11", "clip_l.safetensors", true),
+        ("11", "t5xxl.safetensors", true),
     ]);
     assert_eq!(summary(&fixture("api.json")), found);
     assert_eq!(summary(&fixture("api-wrapped.json")), expected(&[("1", "flux/dev.safetensors", true)]));
