@@ -21,6 +21,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::object::{ObjectId, RefTarget, Time};
+use crate::platform::durable;
 use crate::platform::identity::FileStamp;
 use crate::store::faults::{Effect, Faults};
 
@@ -356,7 +357,10 @@ fn rename(from: &Path, to: &Path, faults: &Faults) -> Result<(), JournalError> {
     if exists(to) {
         return Err(JournalError::InTheWay(to.to_owned()));
     }
-    faults.rename(from, to).map_err(io_error(to))
+    faults.rename(from, to).map_err(|error| {
+        let about = if durable::is_in_use(&error) { from } else { to };
+        io_error(about)(error)
+    })
 }
 
 fn remove_all(path: &Path, faults: &Faults) -> io::Result<()> {

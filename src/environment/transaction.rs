@@ -353,7 +353,7 @@ fn nearest_folder(place: &Path) -> Option<PathBuf> {
 
 /// The outermost folder above `folder` (or itself) on this file system in which we may make folders.
 fn outermost(folder: &Path, there: FileSystem) -> PathBuf {
-    let real = std::fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned());
+    let real = crate::platform::paths::full(folder).unwrap_or_else(|_| folder.to_owned());
     // Three levels lead from a node or a user's workflows to ComfyUI's own folder; further up is nothing of ours.
     let same = real.ancestors().take(4).take_while(|above| file_system::of(above).is_ok_and(|found| found == there));
     let writable: Vec<PathBuf> = same.filter(|above| file_system::may_write(above)).map(Path::to_owned).collect();

@@ -292,7 +292,7 @@ pub fn plain_path(path: &Path) -> PathBuf {
             Component::ParentDir => {
                 // Behind a symlink `..` leads elsewhere than the text says.
                 if plain.is_symlink() {
-                    plain = std::fs::canonicalize(&plain).unwrap_or(plain);
+                    plain = crate::platform::paths::full(&plain).unwrap_or(plain);
                 }
                 plain.pop();
             }
@@ -305,7 +305,7 @@ pub fn plain_path(path: &Path) -> PathBuf {
 
 /// The same file or folder, whatever way it is spelled.
 pub fn same_place(a: &Path, b: &Path) -> bool {
-    match (std::fs::canonicalize(a), std::fs::canonicalize(b)) {
+    match (crate::platform::paths::full(a), crate::platform::paths::full(b)) {
         (Ok(a), Ok(b)) => a == b,
         _ => a == b,
     }

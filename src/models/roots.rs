@@ -108,7 +108,7 @@ pub fn roots_of(comfyui: Option<&Path>, extra: &[ExtraFolder], shared: &[PathBuf
 
 /// `path` as the system names it; as given where it does not exist.
 fn absolute(path: &Path) -> PathBuf {
-    path.canonicalize().or_else(|_| std::path::absolute(path)).unwrap_or_else(|_| path.to_owned())
+    crate::platform::paths::full(path).or_else(|_| std::path::absolute(path)).unwrap_or_else(|_| path.to_owned())
 }
 
 #[cfg(test)]

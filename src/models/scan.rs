@@ -96,7 +96,7 @@ fn identity(folder: &Folder, path: impl FnOnce() -> PathBuf) -> io::Result<Ident
     #[cfg(not(unix))]
     {
         let _ = folder;
-        path().canonicalize()
+        crate::platform::paths::full(&path())
     }
 }
 

@@ -90,6 +90,27 @@ pub fn open_own(path: &Path) -> io::Result<File> {
     }
 }
 
+/// Renames, replacing what is there. What another program has open for a moment, a virus scanner for one, is tried again
+/// for a while where the system refuses that.
+pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    #[cfg(windows)]
+    for pause in [1, 10, 50, 200, 500, 1000] {
+        match std::fs::rename(from, to) {
+            Err(error) if is_in_use(&error) || error.kind() == io::ErrorKind::PermissionDenied => {
+                std::thread::sleep(std::time::Duration::from_millis(pause));
+            }
+            done => return done,
+        }
+    }
+    std::fs::rename(from, to)
+}
+
+/// True for the error that says that another program has the file open and does not share it.
+pub fn is_in_use(error: &io::Error) -> bool {
+    // ERROR_SHARING_VIOLATION and ERROR_LOCK_VIOLATION.
+    cfg!(windows) && matches!(error.raw_os_error(), Some(32 | 33))
+}
+
 /// Makes the bytes of someone else's file survive a power cut, as far as a reader may ask for that.
 pub fn sync_foreign(file: &File) -> io::Result<()> {
     match file.sync_data() {

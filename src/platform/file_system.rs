@@ -30,7 +30,7 @@ pub fn of(folder: &Path) -> io::Result<FileSystem> {
     {
         // Every path on a volume begins the same once links are followed.
         use std::hash::{DefaultHasher, Hash, Hasher};
-        let real = std::fs::canonicalize(folder)?;
+        let real = super::paths::full(folder)?;
         let mut hasher = DefaultHasher::new();
         real.components().next().hash(&mut hasher);
         Ok(FileSystem { device: hasher.finish(), mount: 0 })

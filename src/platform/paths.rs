@@ -1,6 +1,25 @@
-//! Paths as bytes and back, losing nothing: what the index stores of files outside the store.
+//! Paths by their full names; and as bytes and back, losing nothing: what the index stores of files outside the store.
 
+use std::io;
 use std::path::{Path, PathBuf};
+
+/// The full name of what is at `path`, links resolved; on Windows in the `\\?\` form, which has no limit on length.
+///
+/// Errors: nothing is there, or it may not be seen.
+pub fn full(path: &Path) -> io::Result<PathBuf> {
+    let resolved = std::fs::canonicalize(path);
+    #[cfg(windows)]
+    {
+        // Some file systems and Wine cannot tell the final name of a long path: then it is taken as it is written.
+        const ERROR_INVALID_FUNCTION: i32 = 1;
+        const ERROR_MORE_DATA: i32 = 234;
+        if let Err(Some(ERROR_INVALID_FUNCTION | ERROR_MORE_DATA)) = resolved.as_ref().map_err(io::Error::raw_os_error)
+        {
+            return std::path::absolute(path);
+        }
+    }
+    resolved
+}
 
 /// The bytes of a path: as they are on Unix, UTF-16 little endian on Windows.
 pub fn to_bytes(path: &Path) -> Vec<u8> {

@@ -127,7 +127,7 @@ impl Faults {
 
     pub fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         self.before(Effect::Rename, to)?;
-        std::fs::rename(from, to)
+        durable::rename(from, to)
     }
 
     pub fn remove(&self, path: &Path) -> io::Result<()> {

@@ -283,7 +283,7 @@ impl Writer {
         observer: &dyn Observer,
     ) -> Result<Stored> {
         // Models are often symlinks into a cache: the file itself is what is linked and remembered.
-        let source = std::fs::canonicalize(path).map_err(Error::io(path))?;
+        let source = crate::platform::paths::full(path).map_err(Error::io(path))?;
         let table = known_files::KnownFiles { index: &self.shared.index, since: began };
         let known = table.lookup(before)?.and_then(|known| known.id);
         let (id, before, verified) = match known {

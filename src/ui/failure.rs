@@ -3,6 +3,8 @@
 use std::fmt;
 use std::io;
 
+use crate::platform::durable;
+
 /// How a program ends. The numbers are a promise to scripts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
@@ -48,10 +50,14 @@ impl Failure {
             io::ErrorKind::Interrupted => Exit::Interrupted,
             io::ErrorKind::AlreadyExists => Exit::Conflict,
             io::ErrorKind::InvalidData => Exit::Damaged,
+            _ if durable::is_in_use(error) => Exit::Conflict,
             _ => Exit::NotFound,
         };
         let failure = Failure::new(exit, format!("{what}: {error}"));
         match error.kind() {
+            _ if durable::is_in_use(error) => {
+                failure.hint("another program has it open; close that, ComfyUI for one, and run it again")
+            }
             io::ErrorKind::StorageFull => {
                 failure.hint("the disk is full; nothing was changed. Free some space and run it again")
             }

@@ -19,7 +19,7 @@ fn link_refused(path: &Path) -> io::Error {
 impl Folder {
     /// Opens the folder that the caller names; links in `path` are followed.
     pub fn open(path: &Path) -> io::Result<Folder> {
-        let full = fs::canonicalize(path)?;
+        let full = crate::platform::paths::full(path)?;
         if !full.is_dir() {
             return Err(io::Error::from(io::ErrorKind::NotADirectory));
         }

@@ -214,7 +214,7 @@ impl Target {
     fn find(dir: &Path) -> Result<Target, Error> {
         let fail = |source| Error::Io { path: dir.to_owned(), source };
         let open = |path: &Path| Folder::open(path).map_err(|source| Error::Io { path: path.to_owned(), source });
-        match std::fs::canonicalize(dir) {
+        match crate::platform::paths::full(dir) {
             Ok(full) => {
                 let existing = Some(Folder::open(&full).map_err(fail)?);
                 let above_path = full.parent().unwrap_or(&full).to_owned();
@@ -236,7 +236,7 @@ impl Target {
                     above = above.parent().ok_or_else(|| fail(io::ErrorKind::NotFound.into()))?;
                 }
                 names.reverse();
-                let above_path = std::fs::canonicalize(above).map_err(fail)?;
+                let above_path = crate::platform::paths::full(above).map_err(fail)?;
                 Ok(Target { path: dir.to_owned(), existing: None, above: open(&above_path)?, above_path, names })
             }
             Err(error) => Err(fail(error)),

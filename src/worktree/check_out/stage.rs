@@ -115,7 +115,7 @@ impl<'a> Stage<'a> {
                 if let Ok(name) = beside {
                     drop(target.above.remove_folder(&name));
                 }
-                let path = std::fs::canonicalize(&target.path);
+                let path = crate::platform::paths::full(&target.path);
                 let path = path.map_err(|source| Error::Io { path: target.path.clone(), source })?;
                 let name = Self::make(existing, &path)?;
                 (existing, path, name)
