@@ -1,10 +1,11 @@
 //! BLAKE3 and SHA-256 in one read, side by side.
 //!
-//! SHA-256 cannot be split, so it sets the pace: it has a thread of its own that does nothing else. The calling thread
-//! reads and computes BLAKE3, which takes half that time. Between them goes a ring of a few buffers, each read by both.
+//! SHA-256 cannot be split, so it sets the pace: it has a thread of its own that does nothing else. Of a file that lies in
+//! memory each thread hashes the bytes where they lie. Of any other input the calling thread
+//! reads and computes BLAKE3, which takes a fraction of that time; between them goes a ring of a few buffers, each read by both.
 
 use std::io::{self, Read};
-use std::path::Path;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 
@@ -12,12 +13,14 @@ use sha2::Digest as _;
 
 use crate::object::ObjectId;
 use crate::observer::Observer;
-use crate::platform::reading::Reader;
 
+use super::source::{BUFFER, Source};
+use super::subtree::Pieces;
+use super::tree::Flavour;
 use super::{Error, Sha256};
 
-/// Bytes in a buffer, and how many there are: together well within a core's second-level cache.
-const BUFFER: usize = 128 * 1024;
+/// Bytes in a buffer of the ring, and how many there are: together well within a core's second-level cache.
+const RING: usize = 128 * 1024;
 const BUFFERS: usize = 6;
 
 /// Both hashes of what `next` gives. It fills the buffer and returns the bytes in it, 0 at the end.
@@ -44,7 +47,7 @@ pub(super) fn side_by_side<E: Send>(
         loop {
             let mut shared = if made < BUFFERS {
                 made += 1;
-                Arc::new(vec![0; BUFFER])
+                Arc::new(vec![0; RING])
             } else {
                 // The thread gives every buffer back before it asks for the next, and ends only after `to_sha` is dropped.
                 free.recv().expect("the hashing thread lives as long as this loop")
@@ -83,37 +86,118 @@ pub(super) fn in_turn<E>(
     }
 }
 
-/// Both hashes of the file behind `reader`, which has `size` bytes.
-pub(super) fn of_reader(
-    reader: &Reader<'_>,
-    path: &Path,
-    size: u64,
-    threads: usize,
-    observer: &dyn Observer,
-) -> Result<(ObjectId, Sha256), Error> {
-    let mut offset = 0;
-    let next = |buffer: &mut [u8]| {
-        if observer.interrupted() {
-            return Err(Error::Interrupted);
-        }
-        let wanted = buffer.len().min((size - offset) as usize);
-        let read = reader.read_at(&mut buffer[..wanted], offset).map_err(|e| Error::io(path, e))?;
-        offset += read as u64;
-        observer.advanced(read as u64);
-        // An empty buffer is asked for at the end only, and says so.
-        if read < wanted {
-            return Err(Error::CutShort { path: path.to_owned(), expected: size, found: offset });
-        }
-        Ok(read)
-    };
+/// Both hashes of a file.
+pub(super) fn of_source(source: &Source<'_>, threads: usize) -> Result<(ObjectId, Sha256), Error> {
     /// Below this a second thread costs more than it saves.
     const WORTH_A_THREAD: u64 = 512 * 1024;
-    let (_, id, sha256) = if threads > 1 && size >= WORTH_A_THREAD {
-        side_by_side(next)?
-    } else {
-        in_turn(next, super::subtree::BUFFER.min(size as usize))?
+    let threads = if source.size < WORTH_A_THREAD { 1 } else { threads };
+    if source.size > PIECE && source.reader.may_lend() {
+        return in_pieces(source, threads);
+    }
+    let mut offset = 0;
+    let next = |buffer: &mut [u8]| {
+        let end = source.size.min(offset + buffer.len() as u64);
+        let mut filled = 0;
+        source.read(offset..end, buffer, |bytes| filled += bytes.len())?;
+        offset = end;
+        Ok(filled)
     };
+    let (_, id, sha256) =
+        if threads > 1 { side_by_side(next)? } else { in_turn(next, BUFFER.min(source.size as usize))? };
     Ok((id, sha256))
+}
+
+/// Bytes that each hash takes at a time from a file that may lie in memory: a power of two, and well within a core's
+/// second-level cache.
+const PIECE: u64 = 512 * 1024;
+
+/// Both hashes of a file of more than one piece, each thread for itself. BLAKE3 goes first and SHA-256 follows, so that what is on
+/// a disk is fetched once.
+fn in_pieces(source: &Source<'_>, threads: usize) -> Result<(ObjectId, Sha256), Error> {
+    /// Pieces by which BLAKE3 may be ahead: 16 MiB, so that they are still in memory.
+    const LEAD: usize = 32;
+    let quiet = Quiet(source.observer);
+    let mut blake3 = Pieces::new(Source { observer: &quiet, ..*source });
+    let mut sha256 = Follower { source: *source, hasher: sha2::Sha256::new(), buffer: Vec::new() };
+    let ranges = (0..source.size).step_by(PIECE as usize).map(|start| start..source.size.min(start + PIECE));
+    let mut values = Vec::new();
+    if threads > 1 {
+        std::thread::scope(|scope| {
+            let (ready, pieces) = sync_channel::<Range<u64>>(LEAD);
+            let sha256 = &mut sha256;
+            let follower = scope.spawn(move || pieces.into_iter().try_for_each(|range| sha256.take(range)));
+            let mut leader = Ok(());
+            for range in ranges {
+                match blake3.value(range.clone()) {
+                    Ok(value) => values.push(value),
+                    Err(error) => {
+                        leader = Err(error);
+                        break;
+                    }
+                }
+                // The other has stopped: its error tells why.
+                if ready.send(range).is_err() {
+                    break;
+                }
+            }
+            drop(ready);
+            follower.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)).and(leader)
+        })?;
+    } else {
+        for range in ranges {
+            values.push(blake3.value(range.clone())?);
+            sha256.take(range)?;
+        }
+    }
+    Ok((ObjectId(Flavour::hash().root(&mut values)), Sha256(sha256.hasher.finalize().into())))
+}
+
+/// Asks whether to stop, and says nothing: the other hash tells of the same bytes.
+struct Quiet<'a>(&'a dyn Observer);
+
+impl Observer for Quiet<'_> {
+    fn interrupted(&self) -> bool {
+        self.0.interrupted()
+    }
+}
+
+/// SHA-256 piece by piece.
+struct Follower<'a> {
+    source: Source<'a>,
+    hasher: sha2::Sha256,
+    buffer: Vec<u8>,
+}
+
+impl Follower<'_> {
+    fn take(&mut self, range: Range<u64>) -> Result<(), Error> {
+        self.source.go_on()?;
+        // What was lent may turn out not to be the file's.
+        let mut tried = self.hasher.clone();
+        if self.source.in_place(range.clone(), |bytes| feed_from_memory(&mut tried, bytes)).is_some() {
+            self.hasher = tried;
+            return Ok(());
+        }
+        self.buffer.resize(BUFFER, 0);
+        self.source.read(range, &mut self.buffer, |bytes| self.hasher.update(bytes))
+    }
+}
+
+/// SHA-256 of bytes that are not in the core's cache: it asks for those to come in time, which the processor does not do across
+/// pages by itself (a fifth of the time, docs/performance.md).
+fn feed_from_memory(sha256: &mut sha2::Sha256, bytes: &[u8]) {
+    #[cfg(target_arch = "x86_64")]
+    for part in bytes.chunks(1024) {
+        /// Bytes from what is hashed to what is asked for; whatever lies there, asking does no harm.
+        const AHEAD: usize = 2048;
+        for line in (0..part.len()).step_by(64) {
+            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+            // SAFETY: an address that is asked for need not exist.
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(part.as_ptr().wrapping_add(AHEAD + line).cast()) };
+        }
+        sha256.update(part);
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    sha256.update(bytes);
 }
 
 /// Fills `buffer` from `input` as far as the stream goes.
@@ -153,7 +237,7 @@ mod tests {
 
     #[test]
     fn sizes_around_the_bounds_of_buffers_hash_alike() {
-        for bound in [0, 1024, 65536, BUFFER, BUFFER * BUFFERS, BUFFER * (BUFFERS + 2)] {
+        for bound in [0, 1024, 65536, RING, RING * BUFFERS, RING * (BUFFERS + 2)] {
             for size in [bound - bound.min(1), bound, bound + 1] {
                 let bytes: Vec<u8> = (0..size).map(|i| ((i * 31) >> 3) as u8).collect();
                 let mut input = &bytes[..];

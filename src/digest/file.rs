@@ -9,6 +9,7 @@ use crate::observer::Observer;
 use crate::platform::identity::FileStamp;
 use crate::platform::reading::Reader;
 
+use super::source::{BUFFER, Source};
 use super::{Digests, Error, Threads, Wanted, both, quick, stream, subtree};
 
 /// Below this a file is hashed by the calling thread: starting another takes longer.
@@ -73,21 +74,18 @@ fn read_once(
         }
         return Ok(digests);
     }
-    if stamp.size > subtree::BUFFER as u64 {
+    if stamp.size > BUFFER as u64 {
         outwait_the_clock(&stamp);
     }
     let reader = Reader::new(file, &stamp);
+    let source = Source { reader: &reader, path, size: stamp.size, observer };
     let threads = if stamp.size < WORTH_THREADS { 1 } else { threads.count() };
     if wanted.sha256 {
-        let (id, sha256) = both::of_reader(&reader, path, stamp.size, threads, observer)?;
+        let (id, sha256) = both::of_source(&source, threads)?;
         digests.id = wanted.id.then_some(id);
         digests.sha256 = Some(sha256);
     } else if wanted.id {
-        let id = match threads {
-            1 => subtree::alone(&reader, path, stamp.size, observer)?,
-            _ => subtree::together(&reader, path, stamp.size, threads, observer)?,
-        };
-        digests.id = Some(id);
+        digests.id = Some(subtree::together(&source, threads)?);
     }
     if wanted.quick {
         let quick = quick::of_reader(&reader, stamp.size).map_err(|error| match error.kind() {
@@ -156,23 +154,63 @@ mod tests {
         }
     }
 
+    /// Files that are read and files that are hashed where they lie, by one thread and by two, with and without SHA-256.
+    fn each_way(check: impl Fn(usize, Wanted, Threads)) {
+        for size in [100_000, 300_000, 3_000_000] {
+            for sha256 in [false, true] {
+                for threads in [Threads::One, Threads::Exactly(2.try_into().unwrap())] {
+                    check(size, Wanted { sha256, ..Wanted::ID }, threads);
+                }
+            }
+        }
+    }
+
     #[test]
     fn a_file_that_changes_while_it_is_read_has_no_hash() {
-        let file = of_bytes(&[1; 300_000]);
-        let meddler = Meddler(AtomicBool::new(false), || {
-            let mut again = std::fs::OpenOptions::new().write(true).open(file.path()).unwrap();
-            again.write_all(b"x").unwrap();
+        each_way(|size, wanted, threads| {
+            let file = of_bytes(&vec![1; size]);
+            let meddler = Meddler(AtomicBool::new(false), || {
+                let mut again = std::fs::OpenOptions::new().write(true).open(file.path()).unwrap();
+                again.write_all(b"x").unwrap();
+            });
+            let result = super::file(file.path(), wanted, threads, &meddler);
+            assert!(matches!(result, Err(Error::ChangedWhileRead { .. })), "{size} {wanted:?}: {result:?}");
         });
-        let result = super::file(file.path(), Wanted::ID, Threads::One, &meddler);
-        assert!(matches!(result, Err(Error::ChangedWhileRead { .. })), "{result:?}");
     }
 
     #[test]
     fn a_file_cut_short_while_it_is_read_has_no_hash() {
-        let file = of_bytes(&[1; 300_000]);
-        let meddler = Meddler(AtomicBool::new(false), || file.as_file().set_len(100_000).unwrap());
-        let result = super::file(file.path(), Wanted::ID, Threads::One, &meddler);
-        assert!(matches!(result, Err(Error::CutShort { expected: 300_000, .. })), "{result:?}");
+        each_way(|size, wanted, threads| {
+            let file = of_bytes(&vec![1; size]);
+            let meddler = Meddler(AtomicBool::new(false), || file.as_file().set_len(50_000).unwrap());
+            let result = super::file(file.path(), wanted, threads, &meddler);
+            // What was read at one go before the cut is whole, and only the stamp betrays it.
+            let named = matches!(result, Err(Error::CutShort { expected, .. }) if expected == size as u64)
+                || matches!(result, Err(Error::ChangedWhileRead { .. }));
+            assert!(named, "{size} {wanted:?}: {result:?}");
+        });
+    }
+
+    #[test]
+    fn a_file_that_is_cut_and_written_again_and_again_never_gets_a_wrong_hash() {
+        let whole = vec![1; 4 << 20];
+        let file = of_bytes(&whole);
+        let over = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !over.load(Ordering::Relaxed) {
+                    file.as_file().set_len(1000).unwrap();
+                    std::fs::write(file.path(), &whole).unwrap();
+                }
+            });
+            for _ in 0..40 {
+                let threads = Threads::Exactly(2.try_into().unwrap());
+                if let Ok(digests) = super::file(file.path(), Wanted::ID, threads, &Silent) {
+                    assert_eq!(digests.id, Some(ObjectId::of_blob(&whole[..digests.size as usize])));
+                }
+            }
+            over.store(true, Ordering::Relaxed);
+        });
     }
 
     #[test]

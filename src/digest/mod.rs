@@ -3,9 +3,12 @@
 //! - [`hashes`]: SHA-256, quick hash and ComfyGit's id as values with a text form
 //! - [`wanted`]: which hashes are asked for, and the answer
 //! - [`mod@file`]: a file's hashes, in one read, over as many threads as are given
+//! - [`source`]: a file while it is hashed
 //! - [`subtree`]: BLAKE3 of one file in pieces, by many threads
 //! - [`both`]: BLAKE3 and SHA-256 in one read, side by side
 //! - [`mod@stream`]: the hashes of what a reader gives
+//! - [`tree`]: BLAKE3's tree over bytes that lie in memory
+//! - [`lanes`]: sixteen chunks of it at a time, for one kind of processor
 //! - [`quick`]: size and three samples, to find candidates
 //! - [`comfygit`]: the sampled id of another tool, to read its files
 //! - [`in_order`]: many files at once, the answers in the order of the questions
@@ -17,9 +20,13 @@ pub mod error;
 pub mod file;
 pub mod hashes;
 pub mod in_order;
+#[cfg(target_arch = "x86_64")]
+mod lanes;
 pub mod quick;
+mod source;
 pub mod stream;
 pub mod subtree;
+mod tree;
 pub mod wanted;
 
 pub use comfygit::comfygit_id;

@@ -11,6 +11,7 @@ use crate::platform::identity::FileStamp;
 use crate::platform::reading::Reader;
 
 use super::QuickHash;
+use super::tree::{Flavour, Joined};
 
 /// The derive-key context.
 pub const CONTEXT: &str = "comfrey 2026-11-20 quick hash v1";
@@ -33,6 +34,9 @@ pub fn quick_hash(file: &File, size: u64) -> io::Result<QuickHash> {
 }
 
 pub(super) fn of_reader(reader: &Reader<'_>, size: u64) -> io::Result<QuickHash> {
+    if let Some(hash) = in_place(reader, size) {
+        return Ok(hash);
+    }
     let mut hasher = blake3::Hasher::new_derive_key(CONTEXT);
     hasher.update(&size.to_le_bytes());
     let mut buffer = vec![0; (64 * 1024).min(size as usize)];
@@ -49,6 +53,17 @@ pub(super) fn of_reader(reader: &Reader<'_>, size: u64) -> io::Result<QuickHash>
         }
     }
     Ok(QuickHash(*hasher.finalize().as_bytes()))
+}
+
+/// The same from bytes that lie in memory.
+fn in_place(reader: &Reader<'_>, size: u64) -> Option<QuickHash> {
+    let context = blake3::hazmat::hash_derive_key_context(CONTEXT);
+    let mut joined = Joined::new(Flavour::derive_key(&context));
+    joined.update(&size.to_le_bytes());
+    for (offset, length) in samples(size) {
+        reader.in_place(offset..offset + length, |bytes| joined.update(bytes))?;
+    }
+    Some(QuickHash(joined.finish()))
 }
 
 #[cfg(test)]

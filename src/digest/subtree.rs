@@ -3,84 +3,64 @@
 //! BLAKE3 is a binary tree over chunks of 1 KiB. A piece whose length is a power of two and whose offset is a multiple of it is a
 //! whole subtree, so its chaining value can be computed alone (`blake3::hazmat`) and merged with its neighbours'
 //! afterwards. Threads take the next piece in turn, so that the file is still read roughly from front to
-//! back, and read it through a buffer that stays in the core's own cache.
+//! back. A piece that lies in memory is hashed where it lies; any other is read through a buffer that stays in
+//! the core's own cache.
 
 use std::ops::Range;
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use blake3::hazmat::{self, ChainingValue, HasherExt, Mode};
+use blake3::hazmat::{ChainingValue, HasherExt};
 
 use crate::object::ObjectId;
-use crate::observer::Observer;
-use crate::platform::reading::Reader;
 
 use super::Error;
-
-/// Bytes a thread reads at a time.
-pub(super) const BUFFER: usize = 64 * 1024;
+use super::source::{BUFFER, Source};
+use super::tree::{CHUNK, Flavour};
 
 /// Bytes in a piece: a power of two, at least a chunk. Large enough that taking a piece costs nothing, small enough that the last
 /// pieces keep all threads busy, and few enough that the chaining values of a huge file stay small.
 fn piece_length(size: u64) -> u64 {
-    const SMALLEST: u64 = 128 * 1024;
+    const SMALLEST: u64 = 256 * 1024;
     const LARGEST: u64 = 4 * 1024 * 1024;
-    (size / 256).next_power_of_two().clamp(SMALLEST, LARGEST)
+    (size / 128).next_power_of_two().clamp(SMALLEST, LARGEST)
 }
 
-/// The BLAKE3 of the file behind `reader`, which has `size` bytes, on the calling thread alone.
-pub(super) fn alone(reader: &Reader<'_>, path: &Path, size: u64, observer: &dyn Observer) -> Result<ObjectId, Error> {
+/// The BLAKE3 of a file, read buffer by buffer on the calling thread.
+fn alone(source: &Source<'_>) -> Result<ObjectId, Error> {
     let mut hasher = blake3::Hasher::new();
-    let mut buffer = vec![0; BUFFER.min(size as usize)];
-    read_range(reader, path, 0..size, &mut buffer, observer, |bytes| {
+    let mut buffer = vec![0; BUFFER.min(source.size as usize)];
+    source.read(0..source.size, &mut buffer, |bytes| {
         hasher.update(bytes);
     })?;
     Ok(ObjectId(*hasher.finalize().as_bytes()))
 }
 
-/// The same, on `threads` threads of which the calling one is the first.
-pub(super) fn together(
-    reader: &Reader<'_>,
-    path: &Path,
-    size: u64,
-    threads: usize,
-    observer: &dyn Observer,
-) -> Result<ObjectId, Error> {
-    in_pieces(reader, path, size, piece_length(size), threads, observer)
+/// The BLAKE3 of a file on `threads` threads, of which the calling one is the first.
+pub(super) fn together(source: &Source<'_>, threads: usize) -> Result<ObjectId, Error> {
+    in_pieces(source, piece_length(source.size), threads)
 }
 
-fn in_pieces(
-    reader: &Reader<'_>,
-    path: &Path,
-    size: u64,
-    piece: u64,
-    threads: usize,
-    observer: &dyn Observer,
-) -> Result<ObjectId, Error> {
-    let count = size.div_ceil(piece) as usize;
-    if count <= 1 || threads <= 1 {
-        return alone(reader, path, size, observer);
+fn in_pieces(source: &Source<'_>, piece: u64, threads: usize) -> Result<ObjectId, Error> {
+    let count = source.size.div_ceil(piece) as usize;
+    if count <= 1 {
+        return alone(source);
     }
     let next = AtomicUsize::new(0);
     let stop = AtomicBool::new(false);
     let outcome = Mutex::new((vec![ChainingValue::default(); count], None));
     let work = || {
-        let mut buffer = vec![0; BUFFER];
+        let mut pieces = Pieces::new(*source);
         while !stop.load(Ordering::Relaxed) {
             let index = next.fetch_add(1, Ordering::Relaxed);
             if index >= count {
                 return;
             }
             let start = index as u64 * piece;
-            let mut hasher = blake3::Hasher::new();
-            hasher.set_input_offset(start);
-            let read = read_range(reader, path, start..size.min(start + piece), &mut buffer, observer, |bytes| {
-                hasher.update(bytes);
-            });
+            let value = pieces.value(start..source.size.min(start + piece));
             let mut outcome = outcome.lock().unwrap_or_else(PoisonError::into_inner);
-            match read {
-                Ok(()) => outcome.0[index] = hasher.finalize_non_root(),
+            match value {
+                Ok(value) => outcome.0[index] = value,
                 Err(error) => {
                     stop.store(true, Ordering::Relaxed);
                     outcome.1.get_or_insert(error);
@@ -96,55 +76,38 @@ fn in_pieces(
     });
     match outcome.into_inner().unwrap_or_else(PoisonError::into_inner) {
         (_, Some(error)) => Err(error),
-        (values, None) => Ok(root(&values)),
+        (mut values, None) => Ok(ObjectId(Flavour::hash().root(&mut values))),
     }
 }
 
-/// Reads `range` buffer by buffer. A file that ends before the range does is an error, never a shorter hash.
-pub(super) fn read_range(
-    reader: &Reader<'_>,
-    path: &Path,
-    range: Range<u64>,
-    buffer: &mut [u8],
-    observer: &dyn Observer,
-    mut take: impl FnMut(&[u8]),
-) -> Result<(), Error> {
-    let mut offset = range.start;
-    while offset < range.end {
-        if observer.interrupted() {
-            return Err(Error::Interrupted);
-        }
-        let wanted = buffer.len().min((range.end - offset) as usize);
-        let read = reader.read_at(&mut buffer[..wanted], offset).map_err(|e| Error::io(path, e))?;
-        take(&buffer[..read]);
-        offset += read as u64;
-        observer.advanced(read as u64);
-        if read < wanted {
-            return Err(Error::CutShort { path: path.to_owned(), expected: range.end, found: offset });
-        }
+/// Hashes pieces of a file one after the other, with room that is used again.
+pub(super) struct Pieces<'a> {
+    source: Source<'a>,
+    values: Vec<ChainingValue>,
+    buffer: Vec<u8>,
+}
+
+impl<'a> Pieces<'a> {
+    pub(super) fn new(source: Source<'a>) -> Self {
+        Pieces { source, values: Vec::new(), buffer: Vec::new() }
     }
-    Ok(())
-}
 
-/// The root of the tree over at least two pieces.
-fn root(values: &[ChainingValue]) -> ObjectId {
-    let (left, right) = values.split_at(left_half(values.len()));
-    ObjectId(*hazmat::merge_subtrees_root(&node(left), &node(right), Mode::Hash).as_bytes())
-}
-
-fn node(values: &[ChainingValue]) -> ChainingValue {
-    match values {
-        [one] => *one,
-        _ => {
-            let (left, right) = values.split_at(left_half(values.len()));
-            hazmat::merge_subtrees_non_root(&node(left), &node(right), Mode::Hash)
+    /// The chaining value of a piece of a file of more than one.
+    pub(super) fn value(&mut self, range: Range<u64>) -> Result<ChainingValue, Error> {
+        self.source.go_on()?;
+        let chunk = range.start / CHUNK as u64;
+        let in_place = |bytes: &[u8]| Flavour::hash().subtree(bytes, chunk, &mut self.values);
+        if let Some(value) = self.source.in_place(range.clone(), in_place) {
+            return Ok(value);
         }
+        self.buffer.resize(BUFFER, 0);
+        let mut hasher = blake3::Hasher::new();
+        hasher.set_input_offset(range.start);
+        self.source.read(range, &mut self.buffer, |bytes| {
+            hasher.update(bytes);
+        })?;
+        Ok(hasher.finalize_non_root())
     }
-}
-
-/// BLAKE3's rule: the left half is the largest power of two below the whole.
-fn left_half(count: usize) -> usize {
-    count.next_power_of_two() / 2
 }
 
 #[cfg(test)]
@@ -152,8 +115,10 @@ mod tests {
     use super::*;
     use crate::observer::Silent;
     use crate::platform::identity::FileStamp;
+    use crate::platform::reading::Reader;
     use proptest::prelude::*;
     use std::io::Write;
+    use std::path::Path;
 
     fn check(size: usize, piece: u64, threads: usize) {
         let bytes: Vec<u8> = (0..size as u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
@@ -161,9 +126,9 @@ mod tests {
         file.write_all(&bytes).unwrap();
         let reader = Reader::new(&file, &FileStamp::of_file(&file).unwrap());
         let expected = ObjectId::of_blob(&bytes);
-        let path = Path::new("x");
-        assert_eq!(alone(&reader, path, size as u64, &Silent).unwrap(), expected, "{size} alone");
-        let pieces = in_pieces(&reader, path, size as u64, piece, threads, &Silent).unwrap();
+        let source = Source { reader: &reader, path: Path::new("x"), size: size as u64, observer: &Silent };
+        assert_eq!(alone(&source).unwrap(), expected, "{size} alone");
+        let pieces = in_pieces(&source, piece, threads).unwrap();
         assert_eq!(pieces, expected, "{size} in pieces of {piece} by {threads}");
     }
 
@@ -190,9 +155,10 @@ mod tests {
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(&[1; 300_000]).unwrap();
         let reader = Reader::new(&file, &FileStamp::of_file(&file).unwrap());
+        let source = Source { reader: &reader, path: Path::new("x"), size: 300_001, observer: &Silent };
         for threads in [1, 2] {
-            let error = in_pieces(&reader, Path::new("x"), 300_001, 65536, threads, &Silent).unwrap_err();
-            assert!(matches!(error, Error::CutShort { .. }), "{error:?}");
+            let error = in_pieces(&source, 65536, threads).unwrap_err();
+            assert!(matches!(error, Error::CutShort { expected: 300_001, found: 300_000, .. }), "{error:?}");
         }
     }
 

@@ -6,10 +6,11 @@
 //! - [`identity`]: which file is this, and has it changed?
 //! - [`links`]: reflinks, hard links and copies
 //! - [`lock`]: lock files that name their holder
+//! - [`mapping`]: a file as memory, which survives that the file is cut short
 //! - [`names`]: names that another system refuses or takes for something else
 //! - [`paths`]: paths as bytes and back, losing nothing
 //! - [`process`]: programs that run on this machine
-//! - [`reading`]: reading at a position, and how many readers a disk likes
+//! - [`reading`]: reading at a position, mapped where that is faster, and how many readers a disk likes
 
 pub mod durable;
 pub mod file_system;
@@ -17,6 +18,7 @@ pub mod folder;
 pub mod identity;
 pub mod links;
 pub mod lock;
+pub mod mapping;
 pub mod names;
 pub mod paths;
 pub mod process;

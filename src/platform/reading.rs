@@ -4,13 +4,19 @@
 //! reader that goes forward. Bytes that already lie in memory want neither rule. So a [`Reader`] on a
 //! disk of the second sort asks for what is cached without waiting, and takes its turn only for what
 //! must come from the disk.
+//!
+//! Bytes that lie in memory need not be copied either: [`Reader::in_place`] lends those of a large file where they are. What must
+//! come from a disk is read, because a mapping would fetch it a few pages at a time; and what comes over a
+//! network is never mapped.
 
 use std::collections::HashMap;
 use std::fs::File;
 use std::io;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::identity::FileStamp;
+use super::mapping::Mapping;
 
 /// How many readers a device is given at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,27 +39,68 @@ fn wished() -> Option<Readers> {
 /// One turn a device, shared by all threads of this process.
 type Turn = Arc<Mutex<()>>;
 
-/// The turn to take for reads from `device`, or none where many readers are welcome. Asked once a device.
-fn turn_for(file: &File, device: u64) -> Option<Turn> {
-    static TURNS: OnceLock<Mutex<HashMap<u64, Option<Turn>>>> = OnceLock::new();
-    let mut turns = TURNS.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner);
-    let turn = turns.entry(device).or_insert_with(|| {
-        let readers = wished().unwrap_or_else(|| system::readers(file, device));
-        (readers == Readers::One).then(Turn::default)
-    });
-    turn.clone()
+/// How a device wants to be read. Asked once a device.
+#[derive(Debug, Clone)]
+struct Manner {
+    /// The turn to take, or none where many readers are welcome.
+    turn: Option<Turn>,
+    /// Its bytes come over a network or through another process.
+    remote: bool,
+}
+
+impl Manner {
+    fn of(file: &File, device: u64) -> Manner {
+        static MANNERS: OnceLock<Mutex<HashMap<u64, Manner>>> = OnceLock::new();
+        let mut manners = MANNERS.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner);
+        let asked = || {
+            let remote = system::is_remote(file);
+            let likes_one = remote || system::spins(device);
+            let readers = wished().unwrap_or(if likes_one { Readers::One } else { Readers::Many });
+            Manner { turn: (readers == Readers::One).then(Turn::default), remote }
+        };
+        manners.entry(device).or_insert_with(asked).clone()
+    }
 }
 
 /// Reads one file at given positions, from many threads, in the way that its disk likes.
 pub struct Reader<'a> {
     file: &'a File,
     turn: Option<Turn>,
+    mapping: Option<Mapping>,
 }
 
 impl<'a> Reader<'a> {
     /// `stamp` is the file's own.
     pub fn new(file: &'a File, stamp: &FileStamp) -> Self {
-        Reader { file, turn: turn_for(file, stamp.device) }
+        /// Below this a mapping costs more than the copy that it spares.
+        const WORTH_A_MAPPING: u64 = 256 * 1024;
+        let Manner { turn, remote } = Manner::of(file, stamp.device);
+        let map = stamp.size >= WORTH_A_MAPPING && !remote;
+        Reader { file, turn, mapping: map.then(|| Mapping::of(file, stamp.size)).flatten() }
+    }
+
+    /// True where [`Reader::in_place`] has a chance.
+    pub fn may_lend(&self) -> bool {
+        self.mapping.is_some()
+    }
+
+    /// What `work` makes of the bytes in `range`, lent where they lie in memory. None where they do not lie there, or
+    /// turned out not to be the file's while `work` looked at them: they must be read then, which also tells why.
+    /// Somebody who writes to the file meanwhile changes what `work` sees.
+    pub fn in_place<R>(&self, range: Range<u64>, work: impl FnOnce(&[u8]) -> R) -> Option<R> {
+        let mapping = self.mapping.as_ref()?;
+        if range.is_empty() || !mapping.is_whole() || !self.lies_in_memory(&range) {
+            return None;
+        }
+        let bytes = mapping.bytes().get(usize::try_from(range.start).ok()?..usize::try_from(range.end).ok()?)?;
+        let made = work(bytes);
+        mapping.is_whole().then_some(made)
+    }
+
+    /// True when both ends of `range` can be read without waiting. What is missing between them is fetched when it is
+    /// touched: slower, and not wrong.
+    fn lies_in_memory(&self, range: &Range<u64>) -> bool {
+        [range.start, range.end - 1].iter().all(|&offset| system::read_cached(self.file, &mut [0], offset) == 1)
     }
 
     /// Fills `buffer` from `offset` on. Returns the bytes read, fewer than wanted only at the end of the file.
@@ -103,26 +150,33 @@ mod system {
         0
     }
 
+    /// True for a file system whose bytes come over a network or through one other process.
     #[cfg(target_os = "linux")]
-    pub fn readers(file: &File, device: u64) -> Readers {
-        /// File systems whose bytes come over a network or through one other process; magic numbers of
-        /// statfs(2): NFS, SMB, CIFS, SMB2, Ceph, AFS, 9P, Coda, FUSE.
+    pub fn is_remote(file: &File) -> bool {
+        /// Magic numbers of statfs(2): NFS, SMB, CIFS, SMB2, Ceph, AFS, 9P, Coda, FUSE.
         const REMOTE: [u64; 9] =
             [0x6969, 0x517b, 0xff53_4d42, 0xfe53_4d42, 0x00c3_6400, 0x5346_414f, 0x0102_1997, 0x7375_7245, 0x6573_5546];
-        if rustix::fs::fstatfs(file).is_ok_and(|about| REMOTE.contains(&(about.f_type as u64 & 0xffff_ffff))) {
-            return Readers::One;
-        }
+        rustix::fs::fstatfs(file).is_ok_and(|about| REMOTE.contains(&(about.f_type as u64 & 0xffff_ffff)))
+    }
+
+    #[cfg(target_os = "linux")]
+    pub fn spins(device: u64) -> bool {
         let (major, minor) = (rustix::fs::major(device), rustix::fs::minor(device));
         // A partition has no queue of its own; its disk is the folder above.
         let spins = ["queue/rotational", "../queue/rotational"]
             .iter()
             .find_map(|below| std::fs::read_to_string(format!("/sys/dev/block/{major}:{minor}/{below}")).ok());
-        if spins.is_some_and(|answer| answer.trim() == "1") { Readers::One } else { Readers::Many }
+        spins.is_some_and(|answer| answer.trim() == "1")
     }
 
     #[cfg(not(target_os = "linux"))]
-    pub fn readers(_: &File, _: u64) -> Readers {
-        Readers::Many
+    pub fn is_remote(_: &File) -> bool {
+        false
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    pub fn spins(_: u64) -> bool {
+        false
     }
 }
 
@@ -139,8 +193,12 @@ mod system {
         0
     }
 
-    pub fn readers(_: &File, _: u64) -> Readers {
-        Readers::Many
+    pub fn is_remote(_: &File) -> bool {
+        false
+    }
+
+    pub fn spins(_: u64) -> bool {
+        false
     }
 }
 
@@ -155,7 +213,7 @@ mod tests {
         let bytes: Vec<u8> = (0..100_000u32).map(|i| ((i * 7) >> 3) as u8).collect();
         file.write_all(&bytes).unwrap();
         for turn in [None, Some(Turn::default())] {
-            let reader = Reader { file: &file, turn };
+            let reader = Reader { file: &file, turn, mapping: None };
             let mut buffer = vec![0; 70_000];
             assert_eq!(reader.read_at(&mut buffer, 10).unwrap(), 70_000);
             assert_eq!(buffer, bytes[10..70_010]);
@@ -163,5 +221,38 @@ mod tests {
             assert_eq!(buffer[..40_000], bytes[60_000..]);
             assert_eq!(reader.read_at(&mut buffer, 200_000).unwrap(), 0);
         }
+    }
+
+    fn large(bytes: u8, length: usize) -> (File, FileStamp) {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(&vec![bytes; length]).unwrap();
+        let stamp = FileStamp::of_file(&file).unwrap();
+        (file, stamp)
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn what_lies_in_memory_is_lent_and_what_is_cut_off_is_not() {
+        let (file, stamp) = large(7, 1 << 20);
+        let reader = Reader::new(&file, &stamp);
+        // Where the system maps nothing (a network file system, say), nothing is lent, and there is nothing to test.
+        let Some(sum) = reader.in_place(10..1_000_010, |bytes| bytes.iter().map(|&b| u64::from(b)).sum::<u64>()) else {
+            return;
+        };
+        assert_eq!(sum, 7_000_000);
+        assert_eq!(reader.in_place(0..0, |_| ()), None);
+        assert_eq!(reader.in_place(0..(1 << 20) + 1, |_| ()), None, "beyond the end");
+
+        // Cut short before it is lent, and while it is.
+        let cut_meanwhile = |bytes: &[u8]| {
+            file.set_len(500_000).unwrap();
+            bytes[bytes.len() - 1]
+        };
+        assert_eq!(reader.in_place(0..1 << 20, cut_meanwhile), None);
+        assert_eq!(reader.in_place(0..1000, |bytes| bytes[0]), None, "what is torn is not lent again");
+        let reader = Reader::new(&file, &stamp);
+        assert_eq!(reader.in_place(0..1 << 20, |_| ()), None);
+        let mut buffer = vec![0; 1 << 20];
+        assert_eq!(reader.read_at(&mut buffer, 0).unwrap(), 500_000, "reading tells how much there is");
     }
 }
