@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::models::index::Depth;
-use crate::models::{IndexedFile, Inventory, ModelIndex};
+use crate::models::{IndexedFile, Inventory, ModelIndex, Sources};
 use crate::object::{Encoded, Entry, EntryKind, EntryName, Kind, ObjectId, RelativePath, Tree};
 use crate::worktree::{self, Trees, build_tree};
 
@@ -59,7 +59,7 @@ pub fn draft<'a>(around: &Surroundings<'a>, keep: Keep<'_>) -> Result<Draft<'a>,
         draft.take(file)?;
     }
     let Models { files, unread, .. } = draft;
-    let models = models_of(&uses, &files, &manifest);
+    let models = models_of(&uses, &files, &manifest, &Sources::new(around.store).all()?);
     manifest.set_environment(&comfyui_facts(around), python_version(around).as_deref());
     manifest.set_nodes(&node_facts(around, &state)?);
     manifest.set_workflows(&workflow_facts(&state, &uses, &files));
@@ -149,8 +149,13 @@ impl Models<'_, '_> {
     }
 }
 
-/// Every model in use, and those that someone pinned.
-fn models_of(uses: &Uses, files: &BTreeMap<String, IndexedFile>, before: &Manifest) -> Vec<UsedModel> {
+/// Every model in use, and those that someone pinned; `named` are sources beside those that workflows declare.
+fn models_of(
+    uses: &Uses,
+    files: &BTreeMap<String, IndexedFile>,
+    before: &Manifest,
+    named: &BTreeMap<ObjectId, Vec<String>>,
+) -> Vec<UsedModel> {
     let known = before.models();
     let mut models: BTreeMap<(String, ObjectId), ModelFacts> = BTreeMap::new();
     for found in uses.workflows.values().flatten() {
@@ -167,6 +172,7 @@ fn models_of(uses: &Uses, files: &BTreeMap<String, IndexedFile>, before: &Manife
             },
             Meaning::Open { .. } => continue,
         };
+        facts.sources.extend(named.get(&id).into_iter().flatten().cloned());
         facts.sources.extend(found.reference.declared.iter().filter_map(|declared| declared.url.clone()));
         let there = models.entry((place, id)).or_insert_with(|| ModelFacts { sources: Vec::new(), ..facts.clone() });
         for source in facts.sources {

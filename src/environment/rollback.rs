@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use crate::history::{self, Objects, Refs, undo::Step as UndoStep};
+use crate::models::Sources;
 use crate::object::{Encoded, Entry, ObjectId, RelativePath, Snapshot, Tree};
 use crate::store::Writer;
 use crate::worktree::Trees;
@@ -207,7 +208,13 @@ struct OnDisk<'s, 'a> {
 impl<'s, 'a> OnDisk<'s, 'a> {
     fn new(around: &'s Surroundings<'a>, state: &'s State<'a>, target: &ObjectId) -> Result<Self, RollbackError> {
         let manifest = manifest_in(around, &state.trees.tree(target)?)?;
-        let sources = manifest.models().into_iter().map(|(id, facts)| (id, facts.sources)).collect();
+        let mut sources: BTreeMap<ObjectId, Vec<String>> =
+            manifest.models().into_iter().map(|(id, facts)| (id, facts.sources)).collect();
+        // Named since that version was committed.
+        for (id, named) in Sources::new(around.store).all()? {
+            let known = sources.entry(id).or_default();
+            known.extend(named.into_iter().filter(|url| !known.contains(url)).collect::<Vec<_>>());
+        }
         Ok(OnDisk { around, linked: &state.linked, sources })
     }
 }

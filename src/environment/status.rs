@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::history::{Change, ChangeKind};
 use crate::models::index::Depth;
-use crate::models::{Inventory, ModelIndex};
+use crate::models::{Inventory, ModelIndex, Sources};
 use crate::object::{Entry, EntryKind, ObjectId, RelativePath, Tree};
 use crate::worktree::{Problem, Trees, walk_tree};
 
@@ -335,6 +335,7 @@ impl Look<'_, '_> {
     fn models(&mut self) -> Result<(), RollbackError> {
         let Some(models) = self.before.get(MODELS) else { return Ok(()) };
         let known = self.manifest.models();
+        let named = Sources::new(self.around.store).all()?;
         for found in walk_tree(&self.state.trees, &models.id) {
             let (path, entry) = found?;
             if entry.kind == EntryKind::Tree {
@@ -345,12 +346,18 @@ impl Look<'_, '_> {
                 ModelPlace::Nothing => &mut self.status.models.missing,
                 ModelPlace::Other => &mut self.status.models.changed,
             };
+            let mut sources = known.get(&entry.id).map(|facts| facts.sources.clone()).unwrap_or_default();
+            for url in named.get(&entry.id).into_iter().flatten() {
+                if !sources.contains(url) {
+                    sources.push(url.clone());
+                }
+            }
             list.push(ModelShape {
                 path: path.to_string(),
                 id: entry.id,
                 size: entry.size,
                 in_store: self.around.store.open_object(&entry.id).is_ok(),
-                sources: known.get(&entry.id).map(|facts| facts.sources.clone()).unwrap_or_default(),
+                sources,
             });
         }
         Ok(())

@@ -5,12 +5,9 @@
 //! one range scan of the rows, one walk, and writes for what changed; it can be stopped at any time, and what was hashed by
 //! then is kept.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-
-use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::digest::{self, Digests, Threads, Wanted};
 use crate::object::ObjectId;
@@ -20,6 +17,7 @@ use crate::store::{Known, RecordTable, Store};
 
 use super::error::{Error, Problem};
 use super::inventory::Inventory;
+use super::reading::{Work, in_parallel};
 use super::record::{FileState, IndexedFile, PREFIX, Record, RootNumber, decode_root, encode_root};
 use super::roots::ModelRoot;
 use super::scan::{Found, Scanned, scan};
@@ -37,6 +35,16 @@ pub enum Depth {
     Quick,
     /// All of it, for the id; files that were indexed quickly before are read too.
     Full { sha256: bool },
+}
+
+impl Depth {
+    /// True when nothing is left to read of a file that is as it was.
+    fn is_known_of(self, file: &IndexedFile) -> bool {
+        match self {
+            Depth::Quick => file.quick.is_some(),
+            Depth::Full { sha256 } => file.id.is_some() && (file.sha256.is_some() || !sha256),
+        }
+    }
 }
 
 /// What an update found.
@@ -197,6 +205,43 @@ impl<'s> ModelIndex<'s> {
     pub fn knows(&self, root: &ModelRoot) -> Result<bool, Error> {
         let key = RootNumber::of(&root.directory).directory_key();
         Ok(self.store.records(RecordTable::ModelFiles).get(&key)?.is_some())
+    }
+
+    /// Reads these files for what `depth` asks and is not known of them as they are now, all at once, and remembers it. They come back in their order;
+    /// a file that could not be read comes back as it was, beside its error.
+    ///
+    /// # Errors
+    /// The store; a wish to stop, after which what was read so far is kept.
+    pub fn read(
+        &self,
+        files: &[IndexedFile],
+        depth: Depth,
+        observer: &dyn Observer,
+    ) -> Result<(Vec<IndexedFile>, Vec<Problem>), Error> {
+        let mut files = files.to_vec();
+        let mut problems = Vec::new();
+        let mut by_root: BTreeMap<RootNumber, Vec<usize>> = BTreeMap::new();
+        for (at, file) in files.iter_mut().enumerate() {
+            let path = file.file();
+            match FileStamp::of_path(&path) {
+                Ok(stamp) if stamp == file.stamp && depth.is_known_of(file) => continue,
+                Ok(stamp) if stamp == file.stamp => {}
+                Ok(stamp) => {
+                    let state = FileState::Changed;
+                    *file = IndexedFile { stamp, id: None, sha256: None, quick: None, state, ..file.clone() };
+                }
+                Err(source) => {
+                    problems.push(Problem::Unreadable { path, source });
+                    continue;
+                }
+            }
+            by_root.entry(RootNumber::of(&file.root.directory)).or_default().push(at);
+        }
+        for (number, pending) in by_root {
+            let unread = self.hash(pending, Vec::new(), number, depth, observer, &mut files)?;
+            problems.extend(unread.into_iter().map(|(_, error)| Problem::NotHashed(error)));
+        }
+        Ok((files, problems))
     }
 
     /// Every file that the index knows of these roots, as of the last update, in the order of the roots.
@@ -406,12 +451,8 @@ fn compare(root: &ModelRoot, scanned: Scanned, rows: Rows, depth: Depth, updated
             sha256: trusted.and_then(|known| known.sha256),
             state,
         };
-        let complete = match depth {
-            Depth::Quick => file.quick.is_some(),
-            Depth::Full { sha256 } => file.id.is_some() && (file.sha256.is_some() || !sha256),
-        };
         // Back again with the same stamp: a row to write, and nothing to read.
-        if !complete || state != FileState::Unchanged {
+        if !depth.is_known_of(&file) || state != FileState::Unchanged {
             compared.pending.push(updated.files.len());
         }
         updated.files.push(file);
@@ -434,7 +475,7 @@ fn file_of(root: &Arc<ModelRoot>, path: String, record: &Record) -> IndexedFile 
 }
 
 /// The row of a file that was read at or after `begun`.
-fn record_of(file: &IndexedFile, begun: i64) -> Record {
+pub(super) fn record_of(file: &IndexedFile, begun: i64) -> Record {
     Record {
         stamp: file.stamp,
         quick: file.quick,
@@ -446,89 +487,10 @@ fn record_of(file: &IndexedFile, begun: i64) -> Record {
 }
 
 /// The clock, in nanoseconds since 1970.
-fn now() -> i64 {
+pub(super) fn now() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
 }
-
-/// A file to read.
-struct Work {
-    at: usize,
-    path: std::path::PathBuf,
-    size: u64,
-    wanted: Wanted,
-}
-
-impl Work {
-    /// True when only samples are read, of which the digest floor reports no progress.
-    fn samples(&self) -> bool {
-        !self.wanted.id && !self.wanted.sha256
-    }
-
-    /// How much is read.
-    fn bytes(&self) -> u64 {
-        if self.samples() { self.size.min(3 * digest::quick::SAMPLE) } else { self.size }
-    }
-}
-
-/// What became of one file.
-type Done = (usize, Result<Digests, digest::Error>);
-
-/// Reads all of `work`. `take` gets each file's digests, and `None` every few seconds and at the end: time to make
-/// them durable. It runs on the calling thread.
-fn in_parallel(
-    work: &[Work],
-    observer: &dyn Observer,
-    mut take: impl FnMut(Option<Done>) -> Result<(), Error>,
-) -> Result<(), Error> {
-    let (sender, receiver) = channel::<Done>();
-    let mut collect = |receiver: Receiver<Done>| -> Result<(), Error> {
-        /// How much work a power cut may cost.
-        const PATIENCE: Duration = Duration::from_secs(5);
-        let mut since = Instant::now();
-        loop {
-            match receiver.recv_timeout(PATIENCE.saturating_sub(since.elapsed())) {
-                Ok(done) => take(Some(done))?,
-                Err(RecvTimeoutError::Timeout) => {
-                    take(None)?;
-                    since = Instant::now();
-                }
-                Err(RecvTimeoutError::Disconnected) => return take(None),
-            }
-        }
-    };
-    std::thread::scope(|scope| {
-        scope.spawn(move || {
-            // One huge file keeps all cores busy by itself; many files are read side by side.
-            let alone = |work: &&Work| work.size >= HUGE && work.wanted.id && !work.wanted.sha256;
-            let (huge, many): (Vec<&Work>, Vec<&Work>) = work.iter().partition(alone);
-            let one = |work: &Work, threads| {
-                let done = digest::file(&work.path, work.wanted, threads, observer);
-                if work.samples() {
-                    observer.advanced(work.bytes());
-                }
-                (work.at, done)
-            };
-            for work in huge {
-                if observer.interrupted() || sender.send(one(work, Threads::All)).is_err() {
-                    return;
-                }
-            }
-            let ended = many.par_iter().try_for_each_with(sender, |sender, work| {
-                if observer.interrupted() {
-                    return Err(());
-                }
-                sender.send(one(work, Threads::One)).map_err(drop)
-            });
-            // An error says that nobody listens any more, or that the user wants to stop.
-            let _ = ended;
-        });
-        collect(receiver)
-    })
-}
-
-/// From this size on a file is worth all threads at once, in bytes.
-const HUGE: u64 = 256 * 1024 * 1024;
 
 #[cfg(test)]
 mod tests {
@@ -536,6 +498,7 @@ mod tests {
     use crate::models::roots::Holds;
     use crate::observer::Silent;
     use std::path::PathBuf;
+    use std::time::Duration;
 
     /// A store, and a models folder whose files were written long ago.
     struct Place {

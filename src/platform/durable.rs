@@ -121,6 +121,15 @@ pub fn sync_foreign(file: &File) -> io::Result<()> {
     }
 }
 
+/// Opens a file whose bytes are not to be written any more, so that its times can be set and it can be synced.
+pub fn open_to_sync(path: &Path) -> io::Result<File> {
+    // Windows wants the right to write for both; elsewhere the owner may do it to a file that nobody may write to.
+    #[cfg(windows)]
+    return File::options().read(true).write(true).open(path);
+    #[cfg(not(windows))]
+    File::open(path)
+}
+
 /// Takes the right to write away from everyone (0444), to guard a stored file against accidents.
 pub fn make_read_only(file: &File) -> io::Result<()> {
     let mut permissions = file.metadata()?.permissions();

@@ -22,6 +22,17 @@ pub fn hard_link(from: &Path, to: &Path) -> io::Result<()> {
     std::fs::hard_link(from, to)
 }
 
+/// How many names a file has, where the system tells that without much ado.
+pub fn names_of(metadata: &std::fs::Metadata) -> Option<u64> {
+    #[cfg(unix)]
+    return Some(std::os::unix::fs::MetadataExt::nlink(metadata));
+    #[cfg(not(unix))]
+    {
+        let _ = metadata;
+        None
+    }
+}
+
 /// Makes `to`, a file of its own with the bytes of `from` and the permissions that a new file has here. The kernel copies
 /// where it can (`copy_file_range`). On failure a part of `to` may be left. `pause` is asked every 64 MiB.
 pub fn copy(from: &File, to: &Path, mut pause: impl FnMut(u64) -> io::Result<()>) -> io::Result<u64> {

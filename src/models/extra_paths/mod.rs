@@ -3,7 +3,7 @@
 //! The grammar is that of ComfyUI's `utils/extra_config.py`: sections of any name, each a mapping or nothing; `base_path`, in which `~` and
 //! environment variables are filled in, relative to the file's folder; `is_default`; and folder keys, each a text of one path a
 //! line, relative to `base_path` or else to the file's folder. Where ComfyUI would end with an error, the entry is named with its
-//! line and the rest goes on (invariant R7).
+//! line and the rest goes on (invariant R30).
 //!
 //! - [`yaml`]: YAML as a tree in which every value knows its line
 
