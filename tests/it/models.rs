@@ -196,3 +196,213 @@ preferred:
     demo.comfrey(["config", "models.extra_paths", "../ComfyUI/mine.yaml"]).success();
     assert_eq!(demo.json(["status"])["models"]["missing"], serde_json::json!([]));
 }
+
+/// A safetensors file of F16 zeros with these tensors and this metadata.
+fn safetensors(tensors: &[(&str, &[u64])], metadata: serde_json::Value) -> Vec<u8> {
+    let mut object = serde_json::json!({ "__metadata__": metadata });
+    let mut end = 0;
+    for (name, shape) in tensors {
+        let begin = end;
+        end += 2 * shape.iter().product::<u64>();
+        object[name] = serde_json::json!({"dtype": "F16", "shape": shape, "data_offsets": [begin, end]});
+    }
+    let json = object.to_string();
+    [&(json.len() as u64).to_le_bytes(), json.as_bytes(), &vec![0; end as usize]].concat()
+}
+
+/// A LoRA for SD 1.5.
+fn lora() -> Vec<u8> {
+    let name = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn2_to_k.lora_down.weight";
+    let metadata = serde_json::json!({
+        "modelspec.title": "Ink", "modelspec.trigger_phrase": "inkstyle",
+        "modelspec.hash_sha256": format!("0x{}", "ab".repeat(32)), "ss_network_dim": "8",
+    });
+    safetensors(&[(name, &[8, 768])], metadata)
+}
+
+#[test]
+fn models_show_says_what_a_file_is_and_who_uses_it() {
+    let demo = Installation::new();
+    demo.write("models/loras/ink.safetensors", lora());
+    demo.write("models/loras/sub/ink copy.safetensors", lora());
+    demo.write("models/embeddings/bad.pt", b"\x80\x02cposix\nsystem\nX\x01\x00\x00\x00x\x85R.");
+    demo.write("models/loras/cut.safetensors", &lora()[..4000]);
+    settle();
+    demo.comfrey(["models", "index", "--full"]).success();
+    let shown = demo.comfrey(["models", "show", "loras/ink.safetensors"]).success().stdout;
+    for line in [
+        "lora, for SD 1.5, safetensors",
+        "1, 6,144 parameters of F16",
+        "inkstyle",
+        "abababababab",
+        "loras/sub/ink copy",
+    ] {
+        assert!(shown.contains(line), "{line}: {shown}");
+    }
+    demo.comfrey(["models", "add-source", "ink.safetensors", "https://example.org/ink.safetensors"]).success();
+    let ink = demo.json(["models", "show", "loras/ink.safetensors", "--hash"]);
+    let mut documented = crate::documents::documented_lines("models show").remove(0);
+    for absent in ["auto_v1", "used_by"] {
+        documented.as_object_mut().unwrap().remove(absent);
+    }
+    let mut printed = ink.clone();
+    assert_eq!(printed.as_object_mut().unwrap().remove("used_by").unwrap(), serde_json::json!([]));
+    documented["header"]["metadata"] = printed["header"]["metadata"].clone();
+    crate::documents::same_fields("models show", &documented, &printed);
+    assert_eq!(ink["auto_v2"].as_str().unwrap(), &ink["sha256"].as_str().unwrap()[..10]);
+    assert_eq!(ink["sources"], serde_json::json!(["https://example.org/ink.safetensors"]));
+    let bad = demo.comfrey(["models", "show", "bad.pt"]).success().stdout;
+    assert!(bad.contains("dangerous posix.system"), "{bad}");
+    demo.commit("first");
+    let used = demo.json(["models", "show", "sd15.safetensors"]);
+    assert_eq!(used["used_by"], serde_json::json!(["users/bob/workflows/his.json", "workflows/portrait.json"]));
+    let run = demo.comfrey(["models", "show", "inc.safetensors"]).fails_with(3);
+    assert!(run.stderr.contains("did you mean `ink.safetensors`?"), "{}", run.stderr);
+}
+
+#[test]
+fn models_list_is_filtered_by_what_files_are() {
+    let demo = Installation::new();
+    demo.write("models/loras/ink.safetensors", lora());
+    demo.write("models/loras/cut.safetensors", &lora()[..4000]);
+    demo.write("models/embeddings/bad.pt", b"\x80\x02}X\x0a\x00\x00\x00emb_paramscposix\nsystem\ns.");
+    demo.write("models/vae/gone.pt", b"soon gone");
+    settle();
+    demo.comfrey(["models", "index"]).success();
+    std::fs::remove_file(demo.comfyui().join("models/vae/gone.pt")).unwrap();
+    demo.comfrey(["models", "index"]).success();
+    demo.commit("first");
+    let list = |arguments: &[&str]| -> Vec<String> {
+        let run = demo.comfrey(["models", "list"].iter().chain(arguments).copied());
+        run.stdout.lines().map(|line| line.split("  ").next().unwrap().to_owned()).collect()
+    };
+    assert_eq!(list(&["--kind", "lora"]), ["loras/cut.safetensors", "loras/ink.safetensors"]);
+    assert_eq!(list(&["--base", "sd 1.5", "ink"]), ["loras/ink.safetensors"]);
+    assert_eq!(list(&["--folder", "embeddings"]), ["embeddings/bad.pt"]);
+    assert_eq!(list(&["--dangerous"]), ["embeddings/bad.pt"]);
+    assert_eq!(list(&["--missing"]), ["vae/gone.pt"]);
+    assert_eq!(list(&["--unused"]), ["embeddings/bad.pt", "loras/cut.safetensors", "loras/ink.safetensors"]);
+    demo.comfrey(["models", "list", "--kind", "thing"]).fails_with(2);
+    let run = demo.comfrey(["models", "list", "bad.pt", "--json"]).success();
+    let line: serde_json::Value = serde_json::from_str(run.line()).unwrap();
+    let mut documented = crate::documents::documented("models list");
+    for absent in ["id", "sha256", "base", "damage"] {
+        documented.as_object_mut().unwrap().remove(absent);
+    }
+    crate::documents::same_fields("models list", &documented, &line);
+    let cut = demo.comfrey(["models", "list", "cut", "--json"]).success();
+    assert!(cut.stdout.contains("\"damage\":\"the file is cut short: "), "{}", cut.stdout);
+}
+
+#[test]
+fn a_source_is_remembered_and_the_next_commit_takes_it_in() {
+    let demo = Installation::new();
+    demo.comfrey(["models", "index", "--full"]).success();
+    let url = "https://example.org/sd15.safetensors";
+    let run = demo.comfrey(["models", "add-source", "sd15.safetensors", url, "--json"]).success();
+    let answer: serde_json::Value = serde_json::from_str(run.line()).unwrap();
+    crate::documents::same_fields("models add-source", &crate::documents::documented("models add-source"), &answer);
+    demo.comfrey(["models", "add-source", "sd15.safetensors", "example.org"]).fails_with(2);
+    demo.commit("first");
+    assert!(std::fs::read_to_string(demo.cec().join("pyproject.toml")).unwrap().contains(url));
+    // One that was named after the commit is told too.
+    let other = "https://example.org/other";
+    demo.comfrey(["models", "add-source", "checkpoints/sd15.safetensors", other]).success();
+    demo.comfrey(["config", "store.models", "reference"]).success();
+    std::fs::remove_file(demo.comfyui().join("models/checkpoints/sd15.safetensors")).unwrap();
+    let status = demo.json(["status"]);
+    assert_eq!(status["models"]["missing"][0]["sources"], serde_json::json!([url, other]));
+    demo.comfrey(["models", "add-source", "sd15.safetensors", other, "--remove"]).success();
+    assert_eq!(demo.json(["status"])["models"]["missing"][0]["sources"], serde_json::json!([url]));
+}
+
+#[test]
+fn models_verify_names_what_is_damaged() {
+    let demo = Installation::new();
+    demo.write("models/loras/ink.safetensors", lora());
+    demo.write("models/loras/cut.safetensors", &lora()[..4000]);
+    settle();
+    demo.comfrey(["models", "index"]).success();
+    let run = demo.comfrey(["models", "verify"]).fails_with(5);
+    assert!(run.stdout.contains("damaged  loras/cut.safetensors: the file is cut short"), "{}", run.stdout);
+    assert!(run.stdout.contains("3 model files right"), "{}", run.stdout);
+    demo.comfrey(["models", "verify", "ink.safetensors"]).success();
+    demo.write("models/loras/ink.safetensors", "written to");
+    let run = demo.comfrey(["models", "verify", "ink.safetensors", "--json"]).success();
+    let line: serde_json::Value = serde_json::from_str(run.line()).unwrap();
+    assert_eq!(line["state"], "changed");
+    let mut documented = crate::documents::documented("models verify");
+    for absent in ["found", "reason"] {
+        documented.as_object_mut().unwrap().remove(absent);
+    }
+    crate::documents::same_fields("models verify", &documented, &line);
+    std::fs::remove_file(demo.comfyui().join("models/loras/ink.safetensors")).unwrap();
+    demo.comfrey(["models", "verify", "ink.safetensors"]).fails_with(3);
+}
+
+/// An installation with the same LoRA in three places.
+fn thrice() -> Installation {
+    let demo = Installation::new();
+    for place in ["loras/a.safetensors", "loras/sub/b.safetensors", "embeddings/c.safetensors"] {
+        demo.write(std::path::Path::new("models").join(place), lora());
+    }
+    settle();
+    demo
+}
+
+#[test]
+fn duplicates_are_told_linked_and_parted_again() {
+    let demo = thrice();
+    let size = lora().len() as u64;
+    let told = demo.comfrey(["models", "duplicates"]).success();
+    assert!(told.stdout.contains("1 group of equal files"), "{}", told.stdout);
+    assert!(told.stderr.contains("--link"), "{}", told.stderr);
+    let dry = demo.json(["models", "duplicates", "--link", "--dry-run"]);
+    assert_eq!((&dry["wasted"], &dry["done"]), (&serde_json::json!(2 * size), &serde_json::json!([])));
+    let linked = demo.json(["models", "duplicates", "--link"]);
+    crate::documents::same_fields("models duplicates", &crate::documents::documented("models duplicates"), &linked);
+    assert_eq!(linked["done"].as_array().unwrap().len(), 2);
+    assert!(linked["done"].as_array().unwrap().iter().all(|done| done["freed"] == size));
+    assert_eq!(demo.json(["models", "duplicates"])["wasted"], 0);
+    let states = demo.comfrey(["models", "index"]).success().stdout;
+    assert!(!states.contains("changed"), "{states}");
+    demo.comfrey(["models", "duplicates", "--undo", "--dry-run"]).success();
+    let undone = demo.comfrey(["models", "duplicates", "--undo"]).success();
+    assert_eq!(undone.stdout, "2 files with room of its own again\n");
+    demo.comfrey(["models", "duplicates", "--undo"]).fails_with(1);
+    for place in ["loras/a.safetensors", "loras/sub/b.safetensors", "embeddings/c.safetensors"] {
+        assert!(std::fs::read(demo.comfyui().join("models").join(place)).unwrap() == lora());
+    }
+}
+
+/// Invariant R33.
+#[test]
+fn a_run_killed_at_any_step_leaves_whole_files() {
+    let whole = |demo: &Installation| {
+        for place in ["loras/a.safetensors", "loras/sub/b.safetensors", "embeddings/c.safetensors"] {
+            assert!(std::fs::read(demo.comfyui().join("models").join(place)).unwrap() == lora(), "{place}");
+        }
+    };
+    let demo = thrice();
+    demo.comfrey(["models", "duplicates"]).success();
+    for (what, arguments) in [("link", ["--link", "-q"]), ("undo", ["--undo", "-q"])] {
+        for step in 1.. {
+            let mut command = demo.command(["models", "duplicates"]);
+            let run = Run::of({
+                command.args(arguments).env("COMFREY_FAULT_AT", format!("{step}!"));
+                command
+            });
+            whole(&demo);
+            if run.code != -1 {
+                assert!(step > 3, "{what} has {step} steps: {}", run.stderr);
+                break;
+            }
+        }
+    }
+    // What the killed runs left over is gone, and what they linked can be undone.
+    while demo.comfrey(["models", "duplicates", "--undo"]).code == 0 {}
+    whole(&demo);
+    assert_eq!(demo.json(["models", "duplicates"])["wasted"], 2 * lora().len() as u64);
+    let names = std::fs::read_dir(demo.comfyui().join("models/loras")).unwrap().flatten();
+    assert!(names.into_iter().all(|name| !name.file_name().to_string_lossy().starts_with(".comfrey")));
+}
