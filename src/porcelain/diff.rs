@@ -1,19 +1,23 @@
-//! `diff`: what differs, by path.
+//! `diff`: what differs, by path, and within workflows by node and widget.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 
 use crate::environment::draft;
+use crate::environment::snapshot_tree::workflow_key;
 use crate::environment::state::Keep;
-use crate::history::TreeDiff;
 use crate::history::syntax::range;
-use crate::object::{ObjectId, RelativePath, Tree};
+use crate::history::{Change, TreeDiff};
+use crate::object::{Entry, EntryKind, ObjectId, RelativePath, Tree};
 use crate::ui::changes::{Form, Printer, paths};
 use crate::ui::program::Command;
 use crate::ui::{Exit, Failure, Session};
+use crate::workflow::{self, Layout, WorkflowDiff};
 use crate::worktree::KeepTree;
 
 const HELP: &str = "\
-A line a path that differs: A added, D deleted, M modified, T of another type, then the path.
+A line a path that differs: A added, D deleted, M modified, T of another type, then the path. Below a workflow that was modified
+stands what differs in it, by node and widget; --name-status, --name-only and -z leave that out.
 
 Examples:
   comfrey diff                  what the next commit would record
@@ -32,6 +36,12 @@ pub struct Diff {
     /// Print paths only
     #[arg(long)]
     name_only: bool,
+    /// Print status and path only
+    #[arg(long, conflicts_with = "name_only")]
+    name_status: bool,
+    /// Of workflows places, sizes and colours too
+    #[arg(long)]
+    layout: bool,
     /// Lines end with NUL, and paths are not quoted
     #[arg(short = 'z')]
     nul: bool,
@@ -48,7 +58,12 @@ pub struct Working {
     pub root: ObjectId,
     /// Those of its trees that are not in the store, by id.
     pub trees: HashMap<ObjectId, Tree>,
+    /// Its workflows, whose bytes need not be in the store either.
+    pub workflows: HashMap<ObjectId, PathBuf>,
 }
+
+/// Larger ones are not compared node by node: that is no workflow, or nothing that a person reads.
+const LARGEST_WORKFLOW: u64 = 64 << 20;
 
 impl Command for Diff {
     fn run(self, session: &mut Session<'_>) -> Result<Exit, Failure> {
@@ -63,20 +78,46 @@ impl Command for Diff {
         };
         // Before the first snapshot everything is new.
         let old = if words.is_empty() && view.head()?.is_none() { None } else { Some(view.tree(old)?) };
-        let (new, trees) = match new {
-            Some(new) => (view.tree(new)?, HashMap::new()),
-            None => {
-                let Working { root, trees } = working_state(session)?;
-                (root, trees)
-            }
+        let Working { root, trees, workflows } = match new {
+            Some(new) => Working { root: view.tree(new)?, trees: HashMap::new(), workflows: HashMap::new() },
+            None => working_state(session)?,
         };
         let below: Vec<RelativePath> = paths(&self.paths)?;
         let read = |id: &ObjectId| trees.get(id).cloned().map_or_else(|| view.objects().read(id), Ok);
-        let diff = TreeDiff::with(read, old, Some(new))?.below(below);
+        let diff = TreeDiff::with(read, old, Some(root))?.below(below);
         let form = if self.name_only { Form::Name } else { Form::Status };
-        let differs = Printer { form, nul: self.nul }.all(session, diff)?;
+        let plain = self.name_only || self.name_status || self.nul;
+        let layout = if self.layout { Layout::Compared } else { Layout::LeftOut };
+        let inside = |change: &Change| match within(change) {
+            Some((old, new)) if !plain => {
+                let old = revisions.store.read(&old.id)?.1;
+                let new = match workflows.get(&new.id) {
+                    Some(file) => std::fs::read(file).map_err(|error| Failure::io(file.display(), &error))?,
+                    None => revisions.store.read(&new.id)?.1,
+                };
+                Ok(compared(&old, &new, layout))
+            }
+            _ => Ok(None),
+        };
+        let differs = Printer { form, nul: self.nul }.all_with(session, diff, inside)?;
         Ok(if differs && self.exit_code { Exit::Negative } else { Exit::Done })
     }
+}
+
+/// Both sides of a workflow that was modified.
+fn within(change: &Change) -> Option<(&Entry, &Entry)> {
+    let is_file = |entry: &&Entry| {
+        matches!(entry.kind, EntryKind::File | EntryKind::Executable) && entry.size <= LARGEST_WORKFLOW
+    };
+    let (old, new) = (change.old.as_ref().filter(is_file)?, change.new.as_ref().filter(is_file)?);
+    (workflow_key(&change.path).is_some() && old.id != new.id).then_some((old, new))
+}
+
+/// What differs between two workflows; nothing where one cannot be read or they are of two formats: then its line says
+/// all there is to say.
+fn compared(old: &[u8], new: &[u8], layout: Layout) -> Option<WorkflowDiff> {
+    let (old, new) = (workflow::read(old).ok()?, workflow::read(new).ok()?);
+    workflow::diff(&old, &new, layout).ok()
 }
 
 /// The working state.
@@ -89,5 +130,6 @@ fn working_state(session: &mut Session<'_>) -> Result<Working, Failure> {
         session.warn(problem)?;
     }
     let root = KeepTree::keep(&draft.state.trees, &draft.tree)?;
-    Ok(Working { root, trees: draft.state.trees.into_fresh() })
+    let workflows = draft.state.workflows.values().map(|found| (found.id, found.file.clone())).collect();
+    Ok(Working { root, trees: draft.state.trees.into_fresh(), workflows })
 }

@@ -46,6 +46,7 @@ use super::init::Init;
 use super::list::List;
 use super::man::Man;
 use super::r#use::Use;
+use super::workflow::Workflow;
 
 const FIRST_STEPS: &str = "\
 First steps:
@@ -132,6 +133,8 @@ enum Verb {
     /// Change refs, if they are what was expected
     UpdateRef(UpdateRef),
     Use(Use),
+    /// Compare workflows
+    Workflow(Workflow),
     /// Store a folder as a tree
     WriteTree(WriteTree),
     #[command(external_subcommand)]
@@ -177,6 +180,7 @@ impl Verb {
             Verb::Unpack(command) => command.run(session),
             Verb::UpdateRef(command) => command.run(session),
             Verb::Use(command) => command.run(session),
+            Verb::Workflow(command) => command.run(session),
             Verb::WriteTree(command) => command.run(session),
             Verb::Import(command) => command.run(session),
             Verb::External(words) => external(words, session),

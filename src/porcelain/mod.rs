@@ -21,3 +21,4 @@ pub mod status;
 pub mod tag;
 pub mod undo;
 pub mod r#use;
+pub mod workflow;

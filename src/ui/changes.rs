@@ -5,8 +5,9 @@ use serde::Serialize;
 use crate::history::{self, Change, ChangeKind};
 use crate::object::quote::quoted;
 use crate::object::{Entry, ObjectId, RelativePath};
+use crate::workflow::WorkflowDiff;
 
-use super::{Exit, Failure, Session};
+use super::{Exit, Failure, Session, workflow_diff};
 
 /// How much a line says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +36,9 @@ pub struct ChangeShape<'a> {
     path: &'a RelativePath,
     old: Option<Side>,
     new: Option<Side>,
+    /// What differs inside a workflow.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    workflow: Option<&'a WorkflowDiff>,
 }
 
 #[derive(Debug, Serialize)]
@@ -51,7 +55,7 @@ impl<'a> From<&'a Change> for ChangeShape<'a> {
             entry.as_ref().map(|entry| Side { kind: entry.kind.as_str(), id: entry.id, size: entry.size })
         };
         let (old, new) = (side(&change.old), side(&change.new));
-        ChangeShape { status: change.kind.letter(), path: &change.path, old, new }
+        ChangeShape { status: change.kind.letter(), path: &change.path, old, new, workflow: None }
     }
 }
 
@@ -62,20 +66,32 @@ impl Printer {
         session: &mut Session<'_>,
         changes: impl Iterator<Item = history::Result<Change>>,
     ) -> Result<bool, Failure> {
+        self.all_with(session, changes, |_| Ok(None))
+    }
+
+    /// The same; what `inside` finds to differ inside a workflow is said below its path.
+    pub fn all_with(
+        &self,
+        session: &mut Session<'_>,
+        changes: impl Iterator<Item = history::Result<Change>>,
+        inside: impl Fn(&Change) -> Result<Option<WorkflowDiff>, Failure>,
+    ) -> Result<bool, Failure> {
         let mut any = false;
         for change in changes {
             if session.observer.interrupted() {
                 return Err(history::Error::Interrupted.into());
             }
             any = true;
-            self.one(session, &change?)?;
+            let change = change?;
+            let inside = inside(&change)?;
+            self.one(session, &change, inside.as_ref())?;
         }
         Ok(any)
     }
 
-    fn one(&self, session: &mut Session<'_>, change: &Change) -> Result<(), Failure> {
+    fn one(&self, session: &mut Session<'_>, change: &Change, inside: Option<&WorkflowDiff>) -> Result<(), Failure> {
         if session.globals.json {
-            return session.print_json(&ChangeShape::from(change));
+            return session.print_json(&ChangeShape { workflow: inside, ..ChangeShape::from(change) });
         }
         let status = match change.kind {
             ChangeKind::Added => session.paint.good('A'),
@@ -99,6 +115,12 @@ impl Printer {
         match self.nul {
             true => write!(session.out, "{}\0", change.path)?,
             false => writeln!(session.out, "{}", quoted(change.path.as_str()))?,
+        }
+        match inside {
+            // Below the path, which stands behind a tab.
+            Some(diff) if diff.is_empty() => writeln!(session.out, "\t  only its layout or form")?,
+            Some(diff) => workflow_diff::print(diff, 8, session)?,
+            None => {}
         }
         Ok(())
     }

@@ -12,6 +12,7 @@
 //! - [`revisions`]: revisions as arguments: the store, and the environment whose refs short names mean
 //! - [`snapshots`], [`operations`], [`changes`]: how they are written, for people and as JSON
 //! - [`plans`]: plans as lines and as JSON
+//! - [`mod@workflow_diff`]: differences of workflows as lines
 //! - [`working`]: an environment at work
 //! - [`program`]: from `main` to a command body and back to an exit code
 
@@ -31,6 +32,7 @@ pub mod report;
 pub mod revisions;
 pub mod session;
 pub mod snapshots;
+pub mod workflow_diff;
 pub mod working;
 
 pub use failure::{Exit, Failure};

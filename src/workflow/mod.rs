@@ -13,9 +13,11 @@
 //! - [`opening`]: instances replaced by what they stand for, within bounds
 //! - [`widgets`]: which value belongs to which widget
 //! - [`wires`]: where the value of an input comes from, along links
+//! - [`mod@diff`]: what differs between two workflows, by node and widget
 //! - [`mod@rewrite`]: changes string values and leaves every other byte as it is
 
 pub mod api;
+pub mod diff;
 pub mod document;
 pub mod editor;
 pub mod embedded;
@@ -29,6 +31,7 @@ pub mod subgraph;
 pub mod widgets;
 pub mod wires;
 
+pub use diff::{Layout, WorkflowDiff, diff};
 pub use document::{Document, JsonError, Value, ValueId};
 pub use format::{NotAWorkflow, ReadError, read};
 pub use graph::{

@@ -17,5 +17,6 @@ mod rollback;
 mod store;
 mod support;
 mod workflow;
+mod workflow_diff;
 mod workspace;
 mod worktree;

@@ -6,5 +6,6 @@ mod environment;
 mod history;
 mod models;
 mod store;
+mod workflow;
 mod working;
 mod worktree;
