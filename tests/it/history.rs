@@ -575,12 +575,14 @@ fn adopted() -> Sandbox {
 fn the_working_state_is_compared_with_any_version() {
     let sandbox = adopted();
     let run = |words: &[&str]| sandbox.comfrey([&["--workspace", "w"], words].concat());
-    assert_eq!(run(&["diff"]).success().stdout, "M\tworkflows/portrait.json\n");
+    let expected = "M\tworkflows/portrait.json\n        ~ 2 KSampler\n            seed: 1 → 2\n";
+    assert_eq!(run(&["diff"]).success().stdout, expected);
+    assert_eq!(run(&["diff", "--name-status"]).success().stdout, "M\tworkflows/portrait.json\n");
     assert_eq!(run(&["diff", "--", "nodes"]).success().stdout, "");
     run(&["diff", "--exit-code"]).fails_with(1);
     run(&["commit", "-m", "another seed"]).success();
     assert_eq!(run(&["diff"]).success().stdout, "");
-    assert_eq!(run(&["diff", "v1"]).success().stdout, "M\tworkflows/portrait.json\n");
+    assert_eq!(run(&["diff", "v1"]).success().stdout, expected);
     assert_eq!(run(&["show", "v1:workflows/portrait.json"]).success().stdout.matches("\"seed\":1").count(), 1);
 }
 
