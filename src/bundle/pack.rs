@@ -31,6 +31,9 @@ pub const MAGIC: [u8; 8] = *b"\x89CFPK\r\n\x01";
 const LEVEL: i32 = 3;
 /// Bytes that one compression job takes; part of what makes packs equal.
 const JOB: u32 = 4 << 20;
+/// How far back zstd looks for long repetitions, as a power of two: 8 MiB, which every decoder takes. Node packs carry the same
+/// files many times over; finding them again is also faster than compressing them again.
+const WINDOW_LOG: u32 = 23;
 /// Objects that other objects refer to are held in memory whole; one of this many bytes or more is refused.
 pub const STRUCTURE_LIMIT: u64 = 256 << 20;
 
@@ -290,6 +293,8 @@ pub(super) fn frame<W: Write>(output: W, options: &PackOptions) -> io::Result<zs
     let mut frame = zstd::Encoder::new(output, LEVEL)?;
     frame.multithread(u32::try_from(options.threads.get()).unwrap_or(u32::MAX).min(64))?;
     frame.set_parameter(CParameter::JobSize(JOB))?;
+    frame.window_log(WINDOW_LOG)?;
+    frame.long_distance_matching(true)?;
     frame.include_checksum(false)?;
     frame.include_contentsize(false)?;
     Ok(frame)
