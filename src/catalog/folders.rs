@@ -6,7 +6,7 @@
 pub const MODEL_EXTENSIONS: &[&str] = &["ckpt", "pt", "pt2", "bin", "pth", "safetensors", "pkl", "sft"];
 
 /// What counts in a directory that ComfyUI itself does not know: custom nodes read these too.
-const FURTHER_EXTENSIONS: &[&str] = &["gguf", "onnx"];
+pub const FURTHER_EXTENSIONS: &[&str] = &["gguf", "onnx"];
 
 /// A folder key and what it stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,6 +79,16 @@ const FOLDERS: &[Folder] = &[
     folder("vae_approx", &["vae_approx"], Files::Models),
 ];
 
+/// Folders that packages of custom nodes add, where their directory has another name than their key.
+const ADDED: &[(&str, &[&str])] = &[
+    ("clip_gguf", &["text_encoders", "clip"]),
+    ("mmdets_bbox", &["mmdets/bbox"]),
+    ("mmdets_segm", &["mmdets/segm"]),
+    ("ultralytics_bbox", &["ultralytics/bbox"]),
+    ("ultralytics_segm", &["ultralytics/segm"]),
+    ("unet_gguf", &["unet", "diffusion_models"]),
+];
+
 /// Older names of folder keys.
 const ALIASES: &[(&str, &str)] = &[("clip", "text_encoders"), ("unet", "diffusion_models")];
 
@@ -96,7 +106,9 @@ pub fn find(key: &str) -> Option<&'static Folder> {
 /// The directories below `models/` in which the files of `key` are looked for, in order. A key that is not known is the
 /// directory of its own name, as for the folders that custom nodes add.
 pub fn directories(key: &str) -> Vec<&str> {
-    find(key).map_or_else(|| vec![key], |folder| folder.directories.to_vec())
+    let added = || ADDED.iter().find(|(name, _)| *name == key).map(|(_, directories)| directories.to_vec());
+    let known = find(key).map(|folder| folder.directories.to_vec());
+    known.or_else(added).unwrap_or_else(|| vec![key])
 }
 
 /// The folder key whose files lie in `directory`, a path below `models/` with `/`; the directory's own name if it is not known.
@@ -120,6 +132,7 @@ mod tests {
         assert_eq!(find("unet").unwrap().key, "diffusion_models");
         assert_eq!(directories("clip"), ["text_encoders", "clip"]);
         assert_eq!(directories("ipadapter"), ["ipadapter"]);
+        assert_eq!(directories("ultralytics_bbox"), ["ultralytics/bbox"]);
         assert_eq!(key_of_directory("t2i_adapter"), "controlnet");
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::loaders::COMFY_CORE;
+use super::loaders::{self, Loader};
 use super::models;
 use super::package::{Found, KnownModel, Layer, Matched, Owner, Owners, Package, PackageId};
 use super::signature::Signature;
@@ -11,52 +11,24 @@ use super::supplement;
 /// What is known of node classes, packages and models.
 #[derive(Debug, Clone, Default)]
 pub struct Catalog {
+    /// Inputs that name model files, by class, where something is known beside what is built in; it wins.
     loaders: HashMap<String, Vec<Loader>>,
 }
 
-/// An input that names a model file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Loader {
-    /// The input's name; `*` stands for a number.
-    pub input: String,
-    /// Where the editor keeps its value when it keeps a list.
-    pub widget: WidgetIndex,
-    /// Keys of the folders whose files it lists, in order.
-    pub folders: Vec<String>,
-    /// Choices that stand for no file.
-    pub sentinels: Vec<String>,
-}
-
-/// The position of a widget in `widgets_values`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum WidgetIndex {
-    At(usize),
-    /// The user adds rows, so that only names tell.
-    Varies,
-}
-
-/// Choices that stand for no file on any node.
-const SENTINELS: &[&str] = &["", "None", "none", "[None]", "disabled", "Baked VAE", "Default"];
-
 impl Catalog {
-    /// What is built in: ComfyUI's own nodes.
+    /// What is built in: ComfyUI's own nodes, and loaders of common packages.
     pub fn built_in() -> Self {
-        let mut catalog = Catalog::default();
-        for row in COMFY_CORE {
-            let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
-            catalog.loaders.entry(row.class.to_owned()).or_default().push(Loader {
-                input: row.input.to_owned(),
-                widget: row.widget.map_or(WidgetIndex::Varies, WidgetIndex::At),
-                folders: owned(row.folders),
-                sentinels: owned(row.sentinels),
-            });
-        }
-        catalog
+        Catalog::default()
     }
 
     /// The inputs of `class` that name model files. A class id can end in spaces: as written first, then trimmed.
     pub fn loaders(&self, class: &str) -> &[Loader] {
-        self.loaders.get(class).or_else(|| self.loaders.get(class.trim())).map_or(&[], Vec::as_slice)
+        let known = |class: &str| match self.loaders.get(class) {
+            Some(learned) => learned.as_slice(),
+            None => loaders::built_in(class),
+        };
+        let as_written = known(class);
+        if as_written.is_empty() { known(class.trim()) } else { as_written }
     }
 
     /// The packages that are thought to own a class: as written first, then trimmed. With the `signature` of its inputs, also those that
@@ -116,24 +88,6 @@ impl Catalog {
     }
 }
 
-impl Loader {
-    /// True when the loader has this input.
-    pub fn has_input(&self, name: &str) -> bool {
-        match self.input.split_once('*') {
-            None => self.input == name,
-            Some((before, after)) => name
-                .strip_prefix(before)
-                .and_then(|rest| rest.strip_suffix(after))
-                .is_some_and(|number| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit())),
-        }
-    }
-
-    /// True for a choice that stands for no file.
-    pub fn is_sentinel(&self, value: &str) -> bool {
-        SENTINELS.contains(&value.trim()) || self.sentinels.iter().any(|sentinel| sentinel == value)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -147,14 +101,6 @@ mod tests {
     }
 
     #[test]
-    fn inputs_that_are_numbered_match_any_number() {
-        let catalog = Catalog::built_in();
-        let loader = &catalog.loaders("LoadLoraModel")[0];
-        assert!(loader.has_input("loras.0.lora_name") && loader.has_input("loras.19.lora_name"));
-        assert!(!loader.has_input("loras.x.lora_name") && !loader.has_input("loras..lora_name"));
-    }
-
-    #[test]
     fn what_no_list_tells_is_known_of_a_few_packages() {
         let catalog = Catalog::built_in();
         let owners = catalog.owners("GetNode ", None);
@@ -163,37 +109,5 @@ mod tests {
         let package = catalog.package(&"comfyui_kjnodes".parse().unwrap()).unwrap();
         assert_eq!(package.id, owners.by_class[0].package);
         assert_eq!(catalog.by_repository("git@github.com:Kijai/comfyui-kjnodes.git"), Some(package));
-    }
-
-    /// The facts were gathered by reading sources; where the gathered table is at hand, ours must agree with it.
-    #[test]
-    fn the_table_agrees_with_the_facts_it_was_made_from() {
-        let Some(facts) = crate::catalog::reference::tests::shared_data("model-loaders.json") else { return };
-        let facts: serde_json::Value = serde_json::from_slice(&std::fs::read(facts).unwrap()).unwrap();
-        let catalog = Catalog::built_in();
-        let mut rows = 0;
-        for fact in facts["loaders"].as_array().unwrap() {
-            if fact["pack"] != "comfy-core" || fact["kind"] == "directory" {
-                continue;
-            }
-            let (class, input) = (fact["node"].as_str().unwrap(), fact["input"].as_str().unwrap());
-            let loader = catalog.loaders(class).iter().find(|loader| loader.has_input(input)).expect(class);
-            let folders: Vec<&str> = fact["folders"].as_array().unwrap().iter().map(|f| f.as_str().unwrap()).collect();
-            assert_eq!(loader.folders, folders, "{class}");
-            match fact["widget_index"].as_u64() {
-                Some(index) => assert_eq!(loader.widget, WidgetIndex::At(index as usize), "{class}"),
-                None => assert_eq!(loader.widget, WidgetIndex::Varies, "{class}"),
-            }
-            for sentinel in fact["sentinels"].as_array().into_iter().flatten() {
-                assert!(loader.is_sentinel(sentinel.as_str().unwrap()), "{class}");
-            }
-            rows += 1;
-        }
-        assert!(rows > 80, "{rows}");
-        for (key, folder) in facts["folders"].as_object().unwrap() {
-            let directories: Vec<&str> =
-                folder["dirs"].as_array().unwrap().iter().map(|d| d.as_str().unwrap()).collect();
-            assert_eq!(crate::catalog::folders::directories(key), directories, "{key}");
-        }
     }
 }

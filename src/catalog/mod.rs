@@ -7,15 +7,19 @@
 //! - [`table`]: how the built-in tables are looked up
 //! - [`supplement`]: owners that the registries' lists leave out
 //! - [`folders`]: the folder registry: keys, directories, older names, extensions
-//! - [`loaders`]: ComfyUI's own nodes that name a model file, as a table
+//! - [`loaders`]: inputs that name a model file, as a table
+//! - [`layouts`]: nodes that keep names of models in a way of their own
 //! - [`knowledge`]: the catalog: what is asked of it, whatever it was learned from
 //! - [`origin`]: where a node's class comes from
-//! - [`mod@reference`]: the places in a workflow that name a model
+//! - [`mod@reference`]: a place in a workflow that names a model, as a value
+//! - [`model_references`]: these places, found
 //! - [`node_reference`]: the nodes of a workflow, as something that a package has to provide
 
 pub mod folders;
 pub mod knowledge;
+pub mod layouts;
 pub mod loaders;
+pub mod model_references;
 pub mod models;
 pub mod node_reference;
 pub mod nodes;
@@ -26,9 +30,11 @@ pub mod signature;
 mod supplement;
 mod table;
 
-pub use knowledge::{Catalog, Loader, WidgetIndex};
+pub use knowledge::Catalog;
+pub use loaders::{Loader, Reads, WidgetIndex};
+pub use model_references::references;
 pub use node_reference::{NodeReference, TypedInput, node_references};
 pub use origin::Origin;
 pub use package::{Found, KnownModel, Layer, Matched, Owner, Owners, Package, PackageId, PackageVersion};
-pub use reference::{Names, Need, Reference, references};
+pub use reference::{Names, Need, Reference};
 pub use signature::Signature;

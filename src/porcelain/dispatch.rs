@@ -16,8 +16,10 @@ use crate::plumbing::index_dir::IndexDir;
 use crate::plumbing::ls_tree::LsTree;
 use crate::plumbing::make_tree::MakeTree;
 use crate::plumbing::pack::Pack;
+use crate::plumbing::parse_workflow::ParseWorkflow;
 use crate::plumbing::rev_list::RevList;
 use crate::plumbing::rev_parse::RevParse;
+use crate::plumbing::rewrite_workflow::RewriteWorkflow;
 use crate::plumbing::show_ref::ShowRef;
 use crate::plumbing::unpack::Unpack;
 use crate::plumbing::update_ref::UpdateRef;
@@ -110,12 +112,16 @@ enum Verb {
     Operations(Operations),
     /// Write objects as one stream; ids on standard input
     Pack(Pack),
+    /// Print the models and nodes that workflows refer to
+    ParseWorkflow(ParseWorkflow),
     /// Bring back what undo took back
     Redo(Redo),
     /// List snapshots, children before parents, and what they need
     RevList(RevList),
     /// Print the ids that revisions name
     RevParse(RevParse),
+    /// Print a workflow with a few values changed
+    RewriteWorkflow(RewriteWorkflow),
     /// Make workflows and custom nodes what they were in a version
     Rollback(Rollback),
     /// Show a snapshot, or a file or folder of one
@@ -168,9 +174,11 @@ impl Verb {
             Verb::Models(command) => command.run(session),
             Verb::Operations(command) => command.run(session),
             Verb::Pack(command) => command.run(session),
+            Verb::ParseWorkflow(command) => command.run(session),
             Verb::Redo(command) => command.run(session),
             Verb::RevList(command) => command.run(session),
             Verb::RevParse(command) => command.run(session),
+            Verb::RewriteWorkflow(command) => command.run(session),
             Verb::Rollback(command) => command.run(session),
             Verb::Show(command) => command.run(session),
             Verb::ShowRef(command) => command.run(session),

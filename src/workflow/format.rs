@@ -1,7 +1,9 @@
 //! Which format is this? Told by content, never by a file's name.
 
+use std::collections::HashMap;
+
 use super::document::{Document, JsonError, Kind, Value};
-use super::graph::{Declared, Format, Workflow, declared};
+use super::graph::{Format, Node, Workflow, declared};
 use super::{api, editor, group, opening, subgraph};
 
 /// Why bytes are not a workflow.
@@ -48,27 +50,45 @@ pub fn read(bytes: &[u8]) -> Result<Workflow<'_>, ReadError> {
             Format::Api => {
                 let nodes = api::read_nodes(held);
                 let links = api::links_of(&nodes);
-                let (definitions, declared) = (Vec::new(), drawn_declared(document.root()));
-                Workflow { format, nodes, links, definitions, declared, unread: Vec::new(), document }
+                let (definitions, declared, unread) = (Vec::new(), Vec::new(), Vec::new());
+                Workflow { format, nodes, links, definitions, declared, unread, document }
             }
         }
     };
     opening::open(&mut workflow);
+    if workflow.format == Format::Api {
+        // Read on its own, since it is a workflow with places of its own. It is no wrapper, so this goes no deeper.
+        let place = drawing(workflow.document.root()).map(Value::place);
+        if let Some(Ok(drawing)) = place.map(|place| read(&bytes[place])) {
+            workflow.learn_from(&drawing);
+        }
+    }
     Ok(workflow)
 }
 
-/// What the drawing beside a prompt says of where models can be had; the prompt itself has no place for that.
-fn drawn_declared(root: Value<'_>) -> Vec<Declared> {
-    let extra = || root.get("extra_data")?.get("extra_pnginfo")?.get("workflow");
-    let Some(drawing) = root.get("workflow").or_else(extra) else { return Vec::new() };
-    let graphs = drawing.get("definitions").and_then(|held| held.get("subgraphs")).into_iter().flat_map(Value::items);
-    let mut found = declared(drawing.get("models"));
-    for graph in std::iter::once(drawing).chain(graphs) {
-        for node in graph.get("nodes").into_iter().flat_map(Value::items) {
-            found.extend(declared(node.get("properties").and_then(|properties| properties.get("models"))));
+/// The drawing beside a prompt, wrapped with it: under `workflow`, or where ComfyUI's editor sends it.
+fn drawing(root: Value<'_>) -> Option<Value<'_>> {
+    let sent = || root.get("extra_data")?.get("extra_pnginfo")?.get("workflow");
+    root.get("workflow").or_else(sent).filter(|drawing| matches!(bare(*drawing), Some(Ok((Format::Editor, _)))))
+}
+
+impl Workflow<'_> {
+    /// Takes from the drawing that a prompt was made from what a prompt has no place for: where nodes and models can be had.
+    pub fn learn_from(&mut self, drawing: &Workflow<'_>) {
+        let drawn: HashMap<_, &Node> =
+            drawing.nodes.iter().map(|node| ((&node.scope, &node.id, &node.class), node)).collect();
+        for node in &mut self.nodes {
+            if let Some(drawn) = drawn.get(&(&node.scope, &node.id, &node.class)) {
+                node.package.clone_from(&drawn.package);
+                node.declared.clone_from(&drawn.declared);
+                if node.title.is_none() {
+                    node.title.clone_from(&drawn.title);
+                }
+            }
         }
+        let others = drawing.nodes.iter().flat_map(|node| &node.declared);
+        self.declared.extend(drawing.declared.iter().chain(others).cloned());
     }
-    found
 }
 
 /// The format and the object that holds the nodes.

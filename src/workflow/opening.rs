@@ -172,6 +172,15 @@ impl Opening<'_, '_> {
             DefinitionKind::Subgraph => {
                 let proxies = subgraph::proxies(self.workflow.value(node.value));
                 let mut given = subgraph::given(&node, proxies, definition);
+                // A value counts once a widget that it is given to, so that a long one cannot be handed out without end.
+                let length = |value: &ValueId| self.workflow.value(*value).place().len() as u64;
+                let handed: u64 = given.values.values().flatten().map(|(_, value)| length(value)).sum();
+                self.spent = self.spent.saturating_add(handed);
+                if self.spent > MAX_OPENED {
+                    unread.push(refuse(&node, Reason::Large(name())));
+                    opened.push(node);
+                    return;
+                }
                 for held in &mut inner {
                     held.promoted = given.values.remove(&held.id).unwrap_or_default();
                 }

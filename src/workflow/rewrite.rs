@@ -2,24 +2,31 @@
 
 use std::ops::Range;
 
+use super::document::{Document, Kind};
+
 /// Why a document was not rewritten.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RewriteError {
-    #[error("bytes {}..{} are no string value and no part of one", .0.start, .0.end)]
-    NotAString(Range<usize>),
+    #[error("bytes {}..{} are no value that can be replaced so", .0.start, .0.end)]
+    NotAValue(Range<usize>),
     #[error("bytes {}..{} would be changed in two ways", .0.start, .0.end)]
     Twice(Range<usize>),
 }
 
-/// `bytes` with the strings at these places saying something else. A place is a whole string, quotes included, as
-/// [`Value::place`](super::document::Value::place) gives it, or a part of what stands between the quotes, as
-/// [`Value::place_within`](super::document::Value::place_within) does. The new text is escaped in the way of the file: outside
-/// ASCII as `\u` escapes where the file does so (Python's habit), else as it is (JavaScript's). The same change of the same
-/// place may be given several times.
+/// What a value is to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum New {
+    /// What a string, or a part of one, says.
+    Text(String),
+    /// A number, boolean or null as JSON writes it, in place of another.
+    Scalar(String),
+}
+
+/// As [`rewrite`], for values that are no strings too.
 ///
 /// # Errors
-/// A place that is neither, or two that overlap and differ.
-pub fn rewrite(bytes: &[u8], changes: &[(Range<usize>, String)]) -> Result<Vec<u8>, RewriteError> {
+/// As [`rewrite`]; a scalar that is none, or in place of something else.
+pub fn rewrite_values(bytes: &[u8], changes: &[(Range<usize>, New)]) -> Result<Vec<u8>, RewriteError> {
     let mut changes: Vec<_> = changes.iter().collect();
     changes.sort_by_key(|(place, _)| (place.start, place.end));
     changes.dedup();
@@ -32,23 +39,57 @@ pub fn rewrite(bytes: &[u8], changes: &[(Range<usize>, String)]) -> Result<Vec<u
         if place.start < done {
             return Err(RewriteError::Twice(place.clone()));
         }
+        let refused = || RewriteError::NotAValue(place.clone());
+        // The first string that does not end before the place does.
         while string.end < place.end {
-            string = strings.next().ok_or_else(|| RewriteError::NotAString(place.clone()))?;
+            string = strings.next().unwrap_or(usize::MAX..usize::MAX);
         }
-        out.extend_from_slice(&bytes[done..place.start.min(bytes.len())]);
-        if *place == string {
-            out.push(b'"');
-            style.write(new, &mut out);
-            out.push(b'"');
-        } else if is_within(bytes, &string, place) {
-            style.write(new, &mut out);
-        } else {
-            return Err(RewriteError::NotAString(place.clone()));
+        out.extend_from_slice(bytes.get(done..place.start).ok_or_else(refused)?);
+        match new {
+            New::Text(text) if *place == string => {
+                out.push(b'"');
+                style.write(text, &mut out);
+                out.push(b'"');
+            }
+            New::Text(text) if is_within(bytes, &string, place) => style.write(text, &mut out),
+            New::Scalar(scalar) if place.end <= string.start && is_scalar(scalar.as_bytes()) => {
+                let old = bytes.get(place.clone()).filter(|old| is_scalar(old)).ok_or_else(refused)?;
+                // Not within a longer one.
+                let joins =
+                    |at: Option<&u8>| at.is_some_and(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(byte));
+                if old.is_empty() || joins(bytes[..place.start].last()) || joins(bytes.get(place.end)) {
+                    return Err(refused());
+                }
+                out.extend_from_slice(scalar.as_bytes());
+            }
+            _ => return Err(refused()),
         }
         done = place.end;
     }
     out.extend_from_slice(&bytes[done..]);
     Ok(out)
+}
+
+/// True for a number, a boolean or null.
+fn is_scalar(text: &[u8]) -> bool {
+    let read = Document::read(text);
+    read.is_ok_and(|read| {
+        let root = read.root();
+        matches!(root.kind(), Kind::Number | Kind::Boolean | Kind::Null) && root.place() == (0..text.len())
+    })
+}
+
+/// `bytes` with the strings at these places saying something else. A place is a whole string, quotes included, as
+/// [`Value::place`](super::document::Value::place) gives it, or a part of what stands between the quotes, as
+/// [`Value::place_within`](super::document::Value::place_within) does. The new text is escaped in the way of the file: outside
+/// ASCII as `\u` escapes where the file does so (Python's habit), else as it is (JavaScript's). The same change of the same
+/// place may be given several times.
+///
+/// # Errors
+/// A place that is neither, or two that overlap and differ.
+pub fn rewrite(bytes: &[u8], changes: &[(Range<usize>, String)]) -> Result<Vec<u8>, RewriteError> {
+    let changes: Vec<_> = changes.iter().map(|(place, new)| (place.clone(), New::Text(new.clone()))).collect();
+    rewrite_values(bytes, &changes)
 }
 
 /// The strings of a document, quotes included, one after the other.
@@ -143,7 +184,6 @@ impl Style {
 
 #[cfg(test)]
 mod tests {
-    use super::super::document::Document;
     use super::*;
     use proptest::prelude::*;
 
@@ -174,6 +214,19 @@ mod tests {
         // Whole escapes and whole characters only.
         for cut in [5..6, 8..10, text.find('ü').unwrap() + 1..text.find('ü').unwrap() + 2] {
             assert!(rewrite(text.as_bytes(), &[(cut, String::new())]).is_err());
+        }
+    }
+
+    #[test]
+    fn numbers_and_booleans_are_replaced_by_their_like() {
+        let bytes = br#"["1", 1.50, true, [2]]"#;
+        let scalar = |place, new: &str| rewrite_values(bytes, &[(place, New::Scalar(new.into()))]);
+        assert_eq!(scalar(6..10, "0.7").unwrap(), br#"["1", 0.7, true, [2]]"#);
+        assert_eq!(scalar(12..16, "null").unwrap(), br#"["1", 1.50, null, [2]]"#);
+        for (place, new) in
+            [(6..10, "\"x\""), (6..10, "[1]"), (6..10, ""), (2..3, "7"), (6..8, "7"), (18..21, "7"), (90..91, "7")]
+        {
+            assert!(scalar(place.clone(), new).is_err(), "{place:?} {new}");
         }
     }
 

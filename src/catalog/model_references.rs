@@ -1,0 +1,387 @@
+//! The places in a workflow that name a model, found.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::workflow::document::Kind;
+use crate::workflow::{Declared, DefinitionKind, Feed, Held, Node, ValueId, Wires, Workflow, wires};
+
+use super::folders;
+use super::knowledge::Catalog;
+use super::layouts::text::{Tag, TagKind};
+use super::layouts::{self, Named, Seen, mention, prefix, rows, text};
+use super::loaders::{self, Loader, Reads, WidgetIndex};
+use super::reference::{Names, Need, Reference};
+
+/// No path is longer; a longer value is data.
+const MAX_NAME: usize = 1 << 12;
+
+/// Every place in `workflow` that names a model, as far as `catalog` knows its nodes, in the order of [`Workflow::nodes`].
+pub fn references(workflow: &Workflow<'_>, catalog: &Catalog) -> Vec<Reference> {
+    let declared = workflow.nodes.iter().flat_map(|node| &node.declared).chain(&workflow.declared);
+    // The first of a name counts.
+    let mut by_name = HashMap::new();
+    for declared in declared {
+        by_name.entry(declared.name.as_str()).or_insert(declared);
+    }
+    let wires = Wires::new(workflow);
+    let reading = Reading { workflow, catalog, wires, declared: by_name };
+    let mut found = Vec::new();
+    for (at, node) in workflow.nodes.iter().enumerate() {
+        for named in reading.names_in(at, node) {
+            found.extend(reading.reference(node, named));
+        }
+    }
+    found
+}
+
+/// What names are looked up in.
+struct Reading<'w, 'a> {
+    workflow: &'w Workflow<'a>,
+    catalog: &'w Catalog,
+    wires: Wires<'w, 'a>,
+    /// By the model's name.
+    declared: HashMap<&'w str, &'w Declared>,
+}
+
+impl Reading<'_, '_> {
+    fn names_in(&self, at: usize, node: &Node) -> Vec<Named> {
+        // What an instance gives is reported where it is used.
+        if node.instance_of.is_some() || is_wire_or_note(&node.class) {
+            return Vec::new();
+        }
+        let values = self.workflow.values(node);
+        let seen = Seen { workflow: self.workflow, node, values: &values };
+        let feed = |held: &Held<'_>| held.name.map_or(Feed::Own, |name| self.wires.feed(at, name));
+        let special = layouts::read(&seen);
+        let has_layout = special.is_some();
+        let mut names = special.unwrap_or_default();
+        let mut covered: HashSet<ValueId> = names.iter().map(|named| named.value).collect();
+        if !has_layout {
+            for loader in self.catalog.loaders(&node.class) {
+                self.loader(at, &seen, loader, &mut names, &mut covered);
+            }
+            for held in values.iter().filter(|held| feed(held) == Feed::Own) {
+                names.extend(self.tags(node, held));
+            }
+        }
+        // A node that holds a text is reported where the text is used.
+        if !has_layout && wires::holder(&node.class).is_none() && !mention::is_picker(&node.class) {
+            for held in values.iter().filter(|held| !covered.contains(&held.value)) {
+                match feed(held) {
+                    Feed::Own => self.files(held, held.value, &mut names),
+                    Feed::Value { value, .. } => self.files(held, value, &mut names),
+                    Feed::Made { .. } => {}
+                }
+            }
+        }
+        if mention::is_echo(&node.class) {
+            names.iter_mut().for_each(|named| (named.need, named.on) = (Need::Echo, false));
+        }
+        names
+    }
+
+    /// The names in the inputs that `loader` stands for. Where a node that holds a text feeds one, the name is there; where any other
+    /// node does, the input's own value is not used.
+    fn loader(
+        &self,
+        at: usize,
+        seen: &Seen<'_, '_>,
+        loader: &Loader,
+        names: &mut Vec<Named>,
+        covered: &mut HashSet<ValueId>,
+    ) {
+        let mut own = values_of(seen, loader);
+        for input in seen.node.inputs.iter().filter(|input| input.linked) {
+            let name = input.widget.as_ref().unwrap_or(&input.name);
+            if loader.has_input(name) && !own.iter().any(|given| given.input == *name) {
+                own.push(Given { input: name.clone(), widget: None, value: None });
+            }
+        }
+        for given in own {
+            covered.extend(given.value);
+            let (value, used) = match (self.wires.feed(at, &given.input), given.value) {
+                (Feed::Value { value, .. }, _) => (value, true),
+                (Feed::Own, Some(value)) => (value, true),
+                (Feed::Made { .. }, Some(value)) => (value, false),
+                (_, None) => continue,
+            };
+            let mut held = self.workflow.value(value);
+            if loader.reads == Reads::Content {
+                held = held.get("content").unwrap_or(held);
+            }
+            let Some(text) = held.text() else { continue };
+            if loader.is_sentinel(&text) {
+                continue;
+            }
+            let (folders, part) = match loader.reads {
+                Reads::Prefixed => prefix::chosen(&text, &loader.folders),
+                _ => (loader.folders.clone(), None),
+            };
+            names.push(Named {
+                on: used && rows::is_on(seen, &given.input, given.widget),
+                input: Some(given.input),
+                widget: given.widget,
+                value: held.id(),
+                part,
+                folders,
+                names: match loader.reads {
+                    Reads::Directory | Reads::Repository => Names::Directory,
+                    Reads::Either => Names::FileOrDirectory,
+                    _ => Names::File,
+                },
+                need: match loader.reads {
+                    Reads::Private | Reads::Fetched | Reads::Repository => Need::Fetched,
+                    _ => Need::Required,
+                },
+            });
+        }
+    }
+
+    /// Embeddings and LoRAs that a text names. ComfyUI's own text encoders take a LoRA's tag for words.
+    fn tags(&self, node: &Node, held: &Held<'_>) -> Vec<Named> {
+        let Some(said) = self.workflow.value(held.value).text() else { return Vec::new() };
+        let ignored = |tag: &Tag| tag.kind == TagKind::Lora && node.class.starts_with("CLIPTextEncode");
+        let named = |tag: Tag| Named {
+            on: !ignored(&tag),
+            names: tag.names,
+            part: Some(tag.name),
+            ..Named::file(held, held.value, &[tag.kind.folder()])
+        };
+        text::tags(&said).into_iter().map(named).collect()
+    }
+
+    /// Strings that look like the name of a model file, in a value of which nothing is known.
+    fn files(&self, held: &Held<'_>, value: ValueId, names: &mut Vec<Named>) {
+        let mut open = vec![self.workflow.value(value)];
+        while let Some(value) = open.pop() {
+            match value.kind() {
+                Kind::Text if value.text().is_some_and(|text| looks_like_a_file(&text)) => {
+                    names.push(Named::file(held, value.id(), &[]));
+                }
+                Kind::Array => open.extend(value.items()),
+                Kind::Object => open.extend(value.members().map(|(_, value)| value)),
+                _ => {}
+            }
+        }
+    }
+
+    fn reference(&self, node: &Node, named: Named) -> Option<Reference> {
+        let value = self.workflow.value(named.value);
+        let text = value.text().filter(|text| text.len() <= MAX_NAME || named.part.is_some())?;
+        let (said, place) = match &named.part {
+            None => (text.as_ref(), value.place()),
+            Some(part) => (&text[part.clone()], value.place_within(part.clone())?),
+        };
+        if loaders::is_sentinel(said) {
+            return None;
+        }
+        let path = normalised(said);
+        let name = path.rsplit('/').next().unwrap_or(&path).to_owned();
+        let declared = node.declared.iter().find(|declared| declared.name == name);
+        Some(Reference {
+            workflow: None,
+            scope: node.scope.clone(),
+            node: node.id.clone(),
+            node_type: node.class.clone(),
+            input: named.input,
+            widget: named.widget,
+            declared: declared.or_else(|| self.declared.get(name.as_str()).copied()).cloned(),
+            value: said.to_owned(),
+            path,
+            name,
+            folders: named.folders,
+            names: named.names,
+            need: named.need,
+            active: node.is_active() && named.on,
+            place,
+        })
+    }
+}
+
+/// A value of a loader's input, with its name and position; without a value where only a link feeds it.
+struct Given {
+    input: String,
+    widget: Option<usize>,
+    value: Option<ValueId>,
+}
+
+fn values_of(seen: &Seen<'_, '_>, loader: &Loader) -> Vec<Given> {
+    let given = |input: String, held: &Held<'_>| Given { input, widget: held.at, value: Some(held.value) };
+    let named = seen.values.iter().filter_map(|held| Some((held.name.filter(|name| loader.has_input(name))?, held)));
+    let named: Vec<_> = named.map(|(name, held)| given(name.to_owned(), held)).collect();
+    // Where the file names the positions, a widget that is not among them is not there.
+    if !named.is_empty() || seen.values.iter().any(|held| held.name.is_some() && held.at.is_some()) {
+        return named;
+    }
+    let at = |position| seen.values.iter().find(move |held| held.at == Some(position));
+    match loader.widget {
+        WidgetIndex::At(position) => at(position).map(|held| given(loader.input.clone(), held)).into_iter().collect(),
+        WidgetIndex::Rows { first, step } => {
+            let rows =
+                (1..).zip((first..).step_by(step.max(1))).map_while(|(row, position)| Some((row, at(position)?)));
+            rows.map(|(row, held)| given(loader.input.replace('*', &row.to_string()), held)).collect()
+        }
+        // Of rows without names those count that look like it.
+        WidgetIndex::Varies => {
+            let text = |held: &Held<'_>| seen.workflow.value(held.value).text();
+            let listed = seen.values.iter().filter(|held| held.at.is_some());
+            let rows = listed.filter(|held| text(held).is_some_and(|text| looks_like_a_file(&text)));
+            rows.map(|held| given(loader.input.clone(), held)).collect()
+        }
+    }
+}
+
+/// Nodes that never run, and what they say is no reference.
+fn is_wire_or_note(class: &str) -> bool {
+    wires::is_reroute(class)
+        || matches!(class, "Note" | "MarkdownNote" | "SetNode" | "GetNode" | "easy setNode" | "easy getNode")
+        || DefinitionKind::named_by(class).is_some()
+}
+
+/// True for a text that ends as model files do, and is neither an address nor a prompt.
+fn looks_like_a_file(text: &str) -> bool {
+    let is_model = |extension: &str| {
+        let known = folders::MODEL_EXTENSIONS.iter().chain(folders::FURTHER_EXTENSIONS);
+        known.into_iter().any(|known| known.eq_ignore_ascii_case(extension))
+    };
+    let (stem, extension) = text.rsplit_once('.').unwrap_or_default();
+    text.len() <= MAX_NAME
+        && is_model(extension)
+        && !stem.is_empty()
+        && !text.contains(['\n', '<', '>', '|', '"', '*', '?'])
+        && !["://", "embedding:"].iter().any(|sign| text.contains(sign))
+}
+
+/// `value` with `/` between folders and without empty and `.` parts.
+fn normalised(value: &str) -> String {
+    let parts = value.split(['/', '\\']).filter(|part| !part.is_empty() && *part != ".");
+    parts.collect::<Vec<_>>().join("/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::reference::tests::shared_data;
+    use super::*;
+
+    fn of(text: &str) -> Vec<Reference> {
+        references(&crate::workflow::read(text.as_bytes()).unwrap(), &Catalog::built_in())
+    }
+
+    fn node(class: &str, rest: &str) -> String {
+        format!(r#"{{"nodes":[{{"id":4,"type":"{class}",{rest}}}],"links":[]}}"#)
+    }
+
+    #[test]
+    fn a_reference_carries_place_path_and_folders() {
+        let text = node("CheckpointLoaderSimple", r#""widgets_values":["SDXL\\a.safetensors"]"#);
+        let found = of(&text);
+        assert_eq!(found.len(), 1);
+        let reference = &found[0];
+        assert_eq!(reference.value, "SDXL\\a.safetensors");
+        assert_eq!((reference.path.as_str(), reference.name.as_str()), ("SDXL/a.safetensors", "a.safetensors"));
+        assert_eq!((reference.node.as_str(), reference.widget, reference.active), ("4", Some(0), true));
+        assert_eq!(reference.folders, ["checkpoints"]);
+        assert_eq!(&text[reference.place.clone()], r#""SDXL\\a.safetensors""#);
+    }
+
+    #[test]
+    fn a_linked_widget_shifts_nothing() {
+        let text = node(
+            "CheckpointLoader",
+            r#""inputs":[{"name":"config_name","link":9,"widget":{"name":"config_name"}},
+                {"name":"ckpt_name","link":null,"widget":{"name":"ckpt_name"}}],"widgets_values":["v1.yaml","b.ckpt"]"#,
+        );
+        let values: Vec<_> = of(&text).into_iter().map(|r| (r.input.unwrap(), r.value)).collect();
+        assert_eq!(values, [("config_name".into(), "v1.yaml".into()), ("ckpt_name".to_owned(), "b.ckpt".to_owned())]);
+    }
+
+    #[test]
+    fn slots_that_do_not_cover_all_values_do_not_name_them() {
+        // An older editor: only the widget that was turned into an input has a slot.
+        let text = node(
+            "CheckpointLoader",
+            r#""inputs":[{"name":"ckpt_name","link":9,"widget":{"name":"ckpt_name"}}],"widgets_values":["v1.yaml","b.ckpt"]"#,
+        );
+        let found = of(&text);
+        assert_eq!((found[1].input.as_deref(), found[1].value.as_str()), (Some("ckpt_name"), "b.ckpt"));
+    }
+
+    #[test]
+    fn what_becomes_of_a_seed_shifts_the_values_after_it() {
+        let slots: Vec<String> = ["rank", "seed", "algorithm", "existing_lora"]
+            .map(|name| format!(r#"{{"name":"{name}","widget":{{"name":"{name}"}}}}"#))
+            .into();
+        let text = node(
+            "TrainLoraNode",
+            &format!(r#""inputs":[{}],"widgets_values":[8,1,"randomize","lora","x.safetensors"]"#, slots.join(",")),
+        );
+        let found = of(&text);
+        assert_eq!((found[0].widget, found[0].value.as_str()), (Some(4), "x.safetensors"));
+    }
+
+    #[test]
+    fn choices_that_are_no_files_are_no_references() {
+        for value in ["taesd", "pixel_space", "None", ""] {
+            assert!(of(&node("VAELoader", &format!(r#""widgets_values":["{value}"]"#))).is_empty(), "{value}");
+        }
+        assert!(of(&node("VAELoader", r#""widgets_values":[null]"#)).is_empty());
+        assert!(of(&node("VAELoader", r#""widgets_values":[]"#)).is_empty());
+        assert!(of(&node("VAELoader", r#""pos":[1,2]"#)).is_empty());
+    }
+
+    #[test]
+    fn muted_and_bypassed_nodes_are_references_that_are_not_active() {
+        for (mode, active) in [(0, true), (1, true), (2, false), (3, true), (4, false)] {
+            let found = of(&node("VAELoader", &format!(r#""mode":{mode},"widgets_values":["a.pt"]"#)));
+            assert_eq!(found[0].active, active, "{mode}");
+        }
+    }
+
+    #[test]
+    fn the_api_format_names_its_inputs() {
+        let found = of(r#"{"1:2":{"class_type":"LoadLoraModel","inputs":{"loras.0.lora_name":"a/b.safetensors",
+            "loras.1.lora_name":["9",0],"loras.1.strength":1.0}}}"#);
+        assert_eq!(found.len(), 1);
+        assert_eq!((found[0].node.as_str(), found[0].input.as_deref()), ("2", Some("loras.0.lora_name")));
+        assert_eq!((found[0].widget, found[0].path.as_str()), (None, "a/b.safetensors"));
+    }
+
+    #[test]
+    fn a_declared_source_is_found_at_the_node_and_at_the_root() {
+        let declared = r#""models":[{"name":"a.pt","url":"https://example.org/a.pt","directory":"vae"}]"#;
+        let at_node = node("VAELoader", &format!(r#""widgets_values":["sub/a.pt"],"properties":{{{declared}}}"#));
+        assert_eq!(of(&at_node)[0].declared.as_ref().unwrap().directory.as_deref(), Some("vae"));
+        let at_root = format!(r#"{{"nodes":[{{"id":1,"type":"VAELoader","widgets_values":["a.pt"]}}],{declared}}}"#);
+        assert_eq!(of(&at_root)[0].declared.as_ref().unwrap().url.as_deref(), Some("https://example.org/a.pt"));
+    }
+
+    #[test]
+    fn every_workflow_at_hand_is_read_and_declared_models_are_found() {
+        let Some(folder) = shared_data("workflows") else { return };
+        let catalog = Catalog::built_in();
+        let (mut read, mut references_found, mut folders) = (0, 0, vec![folder]);
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else if path.extension().is_some_and(|e| e == "json") && path.file_name().unwrap() != "index.json" {
+                    let bytes = std::fs::read(&path).unwrap();
+                    let workflow = crate::workflow::read(&bytes).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+                    for reference in references(&workflow, &catalog) {
+                        assert_eq!(bytes[reference.place.start], b'"');
+                        references_found += 1;
+                        let Some(directory) = reference.declared.and_then(|d| d.directory) else { continue };
+                        let keys: Vec<_> =
+                            reference.folders.iter().flat_map(|f| crate::catalog::folders::directories(f)).collect();
+                        assert!(keys.contains(&directory.as_str()), "{}: {directory}", path.display());
+                    }
+                    // Unchanged, a rewrite gives the same bytes.
+                    assert_eq!(crate::workflow::rewrite(&bytes, &[]).unwrap(), bytes);
+                    read += 1;
+                }
+            }
+        }
+        assert!(read > 40 && references_found > 50, "{read} files, {references_found} references");
+    }
+}
