@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::workflow::document::Kind;
-use crate::workflow::{Declared, DefinitionKind, Feed, Held, Node, ValueId, Wires, Workflow, wires};
+use crate::workflow::{Declared, DefinitionKind, Feed, Held, Node, Value, ValueId, Wires, Workflow, wires};
 
 use super::folders;
 use super::knowledge::Catalog;
@@ -66,7 +66,10 @@ impl Reading<'_, '_> {
         }
         // A node that holds a text is reported where the text is used.
         if !has_layout && wires::holder(&node.class).is_none() && !mention::is_picker(&node.class) {
-            for held in values.iter().filter(|held| !covered.contains(&held.value)) {
+            // What an instance gives by name to an unknown position: which of the node's own values it replaces is not known.
+            let unplaced = values.iter().any(|held| held.promoted && held.at.is_none());
+            let replaced = |held: &Held<'_>| unplaced && held.name.is_none();
+            for held in values.iter().filter(|held| !covered.contains(&held.value) && !replaced(held)) {
                 match feed(held) {
                     Feed::Own => self.files(held, held.value, &mut names),
                     Feed::Value { value, .. } => self.files(held, value, &mut names),
@@ -99,6 +102,7 @@ impl Reading<'_, '_> {
         }
         for given in own {
             covered.extend(given.value);
+            covered.extend(given.widget.and_then(|position| seen.at(position)).map(Value::id));
             let (value, used) = match (self.wires.feed(at, &given.input), given.value) {
                 (Feed::Value { value, .. }, _) => (value, true),
                 (Feed::Own, Some(value)) => (value, true),
@@ -208,7 +212,13 @@ struct Given {
 fn values_of(seen: &Seen<'_, '_>, loader: &Loader) -> Vec<Given> {
     let given = |input: String, held: &Held<'_>| Given { input, widget: held.at, value: Some(held.value) };
     let named = seen.values.iter().filter_map(|held| Some((held.name.filter(|name| loader.has_input(name))?, held)));
-    let named: Vec<_> = named.map(|(name, held)| given(name.to_owned(), held)).collect();
+    let mut named: Vec<_> = named.map(|(name, held)| given(name.to_owned(), held)).collect();
+    // What an instance gives by name stands for the value at the loader's own position.
+    if let ([only], WidgetIndex::At(position)) = (named.as_mut_slice(), loader.widget)
+        && seen.at(position).is_some()
+    {
+        only.widget = only.widget.or(Some(position));
+    }
     // Where the file names the positions, a widget that is not among them is not there.
     if !named.is_empty() || seen.values.iter().any(|held| held.name.is_some() && held.at.is_some()) {
         return named;
@@ -355,33 +365,182 @@ mod tests {
         assert_eq!(of(&at_root)[0].declared.as_ref().unwrap().url.as_deref(), Some("https://example.org/a.pt"));
     }
 
-    #[test]
-    fn every_workflow_at_hand_is_read_and_declared_models_are_found() {
-        let Some(folder) = shared_data("workflows") else { return };
-        let catalog = Catalog::built_in();
-        let (mut read, mut references_found, mut folders) = (0, 0, vec![folder]);
+    /// Every workflow at hand, with its path below the folder.
+    fn corpus() -> Vec<(String, Vec<u8>)> {
+        let Some(root) = shared_data("workflows") else { return Vec::new() };
+        let (mut found, mut folders) = (Vec::new(), vec![root.clone()]);
         while let Some(folder) = folders.pop() {
             for entry in std::fs::read_dir(folder).unwrap() {
                 let path = entry.unwrap().path();
                 if path.is_dir() {
                     folders.push(path);
                 } else if path.extension().is_some_and(|e| e == "json") && path.file_name().unwrap() != "index.json" {
-                    let bytes = std::fs::read(&path).unwrap();
-                    let workflow = crate::workflow::read(&bytes).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-                    for reference in references(&workflow, &catalog) {
-                        assert_eq!(bytes[reference.place.start], b'"');
-                        references_found += 1;
-                        let Some(directory) = reference.declared.and_then(|d| d.directory) else { continue };
-                        let keys: Vec<_> =
-                            reference.folders.iter().flat_map(|f| crate::catalog::folders::directories(f)).collect();
-                        assert!(keys.contains(&directory.as_str()), "{}: {directory}", path.display());
-                    }
-                    // Unchanged, a rewrite gives the same bytes.
-                    assert_eq!(crate::workflow::rewrite(&bytes, &[]).unwrap(), bytes);
-                    read += 1;
+                    let below = path.strip_prefix(&root).unwrap().to_string_lossy().replace('\\', "/");
+                    found.push((below, std::fs::read(&path).unwrap()));
                 }
             }
         }
-        assert!(read > 40 && references_found > 50, "{read} files, {references_found} references");
+        assert!(found.len() > 40);
+        found
+    }
+
+    fn read<'b>(name: &str, bytes: &'b [u8]) -> Workflow<'b> {
+        let workflow = crate::workflow::read(bytes).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(workflow.unread, [], "{name}");
+        workflow
+    }
+
+    #[test]
+    fn every_declared_model_of_the_corpus_is_found_with_its_folder() {
+        let mut declared_models = 0;
+        for (name, bytes) in corpus() {
+            let workflow = read(&name, &bytes);
+            let found = references(&workflow, &Catalog::built_in());
+            for declared in workflow.nodes.iter().flat_map(|node| &node.declared).chain(&workflow.declared) {
+                let directory = declared.directory.as_deref().unwrap();
+                let reads = |folders: &[String]| {
+                    folders.iter().any(|key| folders::directories(key).contains(&directory) || key == directory)
+                };
+                let is_it = |reference: &&Reference| reference.name == declared.name && reads(&reference.folders);
+                assert!(found.iter().any(|reference| is_it(&reference)), "{name}: {declared:?}");
+                declared_models += 1;
+            }
+        }
+        if shared_data("workflows").is_some() {
+            assert!(declared_models > 60, "{declared_models}");
+        }
+    }
+
+    #[test]
+    fn a_graph_of_the_corpus_and_its_prompt_name_the_same_models() {
+        let corpus = corpus();
+        let active = |bytes: &[u8]| {
+            let mut found = of(std::str::from_utf8(bytes).unwrap());
+            found.retain(|reference| reference.active);
+            let mut found: Vec<_> = found.into_iter().map(|r| (r.node, r.input, r.value, r.folders)).collect();
+            found.sort();
+            found
+        };
+        for (name, bytes) in &corpus {
+            let Some(graph) = name.strip_suffix(".api.json").map(|stem| format!("{stem}.workflow.json")) else {
+                continue;
+            };
+            let graph = &corpus.iter().find(|(name, _)| *name == graph).unwrap().1;
+            assert_eq!(active(bytes), active(graph), "{name}");
+        }
+    }
+
+    #[test]
+    fn every_reference_of_the_corpus_is_rewritten_in_its_place_and_back() {
+        for (name, bytes) in corpus() {
+            assert_eq!(crate::workflow::rewrite(&bytes, &[]).unwrap(), bytes, "{name}");
+            for reference in references(&read(&name, &bytes), &Catalog::built_in()) {
+                let new = format!("neu/{}", reference.name);
+                let changed = crate::workflow::rewrite(&bytes, &[(reference.place.clone(), new.clone())]).unwrap();
+                let after = references(&read(&name, &changed), &Catalog::built_in());
+                let found = after.iter().find(|after| {
+                    (&after.scope, &after.node, after.place.start)
+                        == (&reference.scope, &reference.node, reference.place.start)
+                });
+                let found = found.unwrap_or_else(|| panic!("{name}: {reference:?}"));
+                assert_eq!(found.value, new, "{name}");
+                let back = [(found.place.clone(), reference.value)];
+                assert_eq!(crate::workflow::rewrite(&changed, &back).unwrap(), bytes, "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn rows_and_objects_are_read_and_those_switched_off_are_inactive() {
+        let summary = |class: &str, values: &str| -> Vec<(String, bool)> {
+            of(&node(class, &format!(r#""widgets_values":{values}"#))).into_iter().map(|r| (r.path, r.active)).collect()
+        };
+        let expected = |of: &[(&str, bool)]| -> Vec<(String, bool)> {
+            of.iter().map(|(path, active)| ((*path).to_owned(), *active)).collect()
+        };
+        let power = r#"[{},{"type":"PowerLoraLoaderHeaderWidget"},{"on":true,"lora":"a\\b.pt"},{"on":false,"lora":"c.pt"},{"on":true,"lora":"None"},""]"#;
+        assert_eq!(summary("Power Lora Loader (rgthree)", power), expected(&[("a/b.pt", true), ("c.pt", false)]));
+        let stacker = r#"["simple",2,"a.pt",1,1,1,"None",1,1,1,"c.pt",1,1,1]"#;
+        assert_eq!(summary("LoRA Stacker", stacker), expected(&[("a.pt", true), ("c.pt", false)]));
+        let stack = r#"["On","a.pt",1,1,"Off","b.pt",1,1,"On","None",1,1]"#;
+        assert_eq!(summary("CR LoRA Stack", stack), expected(&[("a.pt", true), ("b.pt", false)]));
+        let easy = r#"[true,"simple",1,"a.pt",1,1,1,"b.pt",1,1,1]"#;
+        assert_eq!(summary("easy loraStack", easy), expected(&[("a.pt", true), ("b.pt", true)]));
+        let content = r#"[{"content":"x\\a.pt","image":"x/a.png"},1,1]"#;
+        assert_eq!(summary("LoraLoader|pysssss", content), expected(&[("x/a.pt", true)]));
+        let efficient = r#"["c.pt","Baked VAE",-1,"None",1,1,"a (embedding:neg:1.2)","",512,512,1]"#;
+        assert_eq!(summary("Efficient Loader", efficient), expected(&[("c.pt", true), ("neg", true)]));
+        let manager = r#"[{"version":1},"<lora:a:1> <lora:b:1>",[{"name":"a","strength":1,"active":true},{"name":"b","strength":"1","active":false}]]"#;
+        assert_eq!(summary("Lora Loader (LoraManager)", manager), expected(&[("a", true), ("b", false)]));
+        assert_eq!(summary("DiffusersLoader", r#"["sdxl-base"]"#), expected(&[("sdxl-base", true)]));
+        assert_eq!(summary("WanVideoModelLoader", r#"{"model":"w\\a.gguf","x":1}"#), expected(&[("w/a.gguf", true)]));
+    }
+
+    #[test]
+    fn prefixes_texts_and_unknown_nodes_are_rewritten_in_part() {
+        let text = r#"{"1":{"class_type":"UltralyticsDetectorProvider","inputs":{"model_name":"segm/a.pt"}},
+            "2":{"class_type":"ImpactWildcardEncode","inputs":{"wildcard_text":"x <lora:b:1:LBW=1;> \u00e4","Select to add LoRA":"p.pt"}},
+            "3":{"class_type":"Mystery","inputs":{"deep":[{"file":"c.gguf"}],"url":"https://example.org/c.pt","say":"a.b"}},
+            "4":{"class_type":"Save Image w/Metadata","inputs":{"modelname":"d.ckpt"}}}"#;
+        let found = of(text);
+        let shown: Vec<_> = found.iter().map(|r| (r.value.as_str(), r.folders.join(","), r.active)).collect();
+        let expected =
+            [("a.pt", "ultralytics_segm", true), ("b", "loras", true), ("c.gguf", "", true), ("d.ckpt", "", false)];
+        assert_eq!(shown, expected.map(|(value, folder, active)| (value, folder.to_owned(), active)));
+        assert_eq!((found[1].names, found[3].need), (Names::Stem, Need::Echo));
+        let changes: Vec<_> = found.iter().map(|r| (r.place.clone(), "N".to_owned())).collect();
+        let after = crate::workflow::rewrite(text.as_bytes(), &changes).unwrap();
+        let expected = text
+            .replace("segm/a.pt", "segm/N")
+            .replace("lora:b:", "lora:N:")
+            .replace("c.gguf", "N")
+            .replace("d.ckpt", "N");
+        assert_eq!(String::from_utf8(after).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_primitive_that_feeds_a_loader_holds_the_name() {
+        let loader = r#"{"id":1,"type":"VAELoader","inputs":[{"name":"vae_name","widget":{"name":"vae_name"},"link":5}],"widgets_values":["stale.pt"]}"#;
+        let with = |source: &str| format!(r#"{{"nodes":[{loader},{source}],"links":[[5,2,0,1,0,"COMBO"]]}}"#);
+        let text = with(r#"{"id":2,"type":"PrimitiveNode","widgets_values":["real.pt","fixed"]}"#);
+        let found = of(&text);
+        assert_eq!((found.len(), found[0].value.as_str(), found[0].node.as_str()), (1, "real.pt", "1"));
+        assert_eq!(&text[found[0].place.clone()], "\"real.pt\"");
+        // What another node makes is not known before it runs; the value that stands here is not used.
+        let found = of(&with(r#"{"id":2,"type":"Chooser"}"#));
+        assert_eq!((found.len(), found[0].value.as_str(), found[0].active), (1, "stale.pt", false));
+        // In the API format only the link is there.
+        let api = r#"{"1":{"class_type":"VAELoader","inputs":{"vae_name":["2",0]}},
+            "2":{"class_type":"PrimitiveString","inputs":{"value":"real.pt"}}}"#;
+        let found = of(api);
+        assert_eq!((found.len(), found[0].value.as_str(), found[0].input.as_deref()), (1, "real.pt", Some("vae_name")));
+    }
+
+    #[test]
+    fn three_instances_with_a_lora_each_are_three_references() {
+        let id = "11111111-1111-4111-8111-111111111111";
+        let instances: Vec<_> = ["a", "b", "c"]
+            .iter()
+            .enumerate()
+            .map(|(at, name)| format!(r#"{{"id":{at},"type":"{id}","widgets_values":["{name}.safetensors"]}}"#))
+            .collect();
+        let definition = format!(
+            r#"{{"id":"{id}","name":"S","inputs":[{{"name":"lora","type":"COMBO"}}],
+            "nodes":[{{"id":7,"type":"LoraLoaderModelOnly","inputs":[{{"name":"lora_name","widget":{{"name":"lora_name"}},"link":1}}],
+            "widgets_values":["inner.safetensors", 1.0]}}],
+            "links":[{{"id":1,"origin_id":-10,"origin_slot":0,"target_id":7,"target_slot":0,"type":"COMBO"}}]}}"#
+        );
+        let text = format!(
+            r#"{{"nodes":[{}],"links":[],"definitions":{{"subgraphs":[{definition}]}}}}"#,
+            instances.join(", ")
+        );
+        let found = of(&text);
+        let shown: Vec<_> = found.iter().map(|r| (r.scope.join("/"), r.widget, r.path.as_str())).collect();
+        let expected =
+            [("0", "a"), ("1", "b"), ("2", "c")].map(|(s, p)| (s.to_owned(), Some(0), format!("{p}.safetensors")));
+        assert_eq!(shown, expected.each_ref().map(|(s, w, p)| (s.clone(), *w, p.as_str())));
+        let change = [(found[1].place.clone(), "styles/ink.safetensors".to_owned())];
+        let after = crate::workflow::rewrite(text.as_bytes(), &change).unwrap();
+        assert_eq!(String::from_utf8(after).unwrap(), text.replace("\"b.safetensors\"", "\"styles/ink.safetensors\""));
     }
 }

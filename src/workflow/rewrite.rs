@@ -32,7 +32,7 @@ pub fn rewrite_values(bytes: &[u8], changes: &[(Range<usize>, New)]) -> Result<V
     changes.dedup();
     let style = Style::of(bytes);
     let mut strings = Strings { bytes, at: 0 };
-    let mut string = 0..0;
+    let mut string = Some(0..0);
     let mut out = Vec::with_capacity(bytes.len() + 64 * changes.len());
     let mut done = 0;
     for (place, new) in changes {
@@ -41,18 +41,20 @@ pub fn rewrite_values(bytes: &[u8], changes: &[(Range<usize>, New)]) -> Result<V
         }
         let refused = || RewriteError::NotAValue(place.clone());
         // The first string that does not end before the place does.
-        while string.end < place.end {
-            string = strings.next().unwrap_or(usize::MAX..usize::MAX);
+        while string.as_ref().is_some_and(|string| string.end < place.end) {
+            string = strings.next();
         }
         out.extend_from_slice(bytes.get(done..place.start).ok_or_else(refused)?);
         match new {
-            New::Text(text) if *place == string => {
+            New::Text(text) if string.as_ref() == Some(place) => {
                 out.push(b'"');
                 style.write(text, &mut out);
                 out.push(b'"');
             }
-            New::Text(text) if is_within(bytes, &string, place) => style.write(text, &mut out),
-            New::Scalar(scalar) if place.end <= string.start && is_scalar(scalar.as_bytes()) => {
+            New::Text(text) if string.as_ref().is_some_and(|string| is_within(bytes, string, place)) => {
+                style.write(text, &mut out)
+            }
+            New::Scalar(scalar) if is_before(place, string.as_ref()) && is_scalar(scalar.as_bytes()) => {
                 let old = bytes.get(place.clone()).filter(|old| is_scalar(old)).ok_or_else(refused)?;
                 // Not within a longer one.
                 let joins =
@@ -68,6 +70,11 @@ pub fn rewrite_values(bytes: &[u8], changes: &[(Range<usize>, New)]) -> Result<V
     }
     out.extend_from_slice(&bytes[done..]);
     Ok(out)
+}
+
+/// True for a place that ends before a string begins, or behind the last one.
+fn is_before(place: &Range<usize>, string: Option<&Range<usize>>) -> bool {
+    string.is_none_or(|string| place.end <= string.start)
 }
 
 /// True for a number, a boolean or null.
