@@ -5,7 +5,7 @@
 //! one range scan of the rows, one walk, and writes for what changed; it can be stopped at any time, and what was hashed by
 //! then is kept.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -412,6 +412,8 @@ fn compare(root: &ModelRoot, scanned: Scanned, rows: Rows, depth: Depth, updated
     let number = RootNumber::of(&root.directory);
     let mut compared = Compared { changes: Vec::new(), pending: Vec::new() };
     let Scanned { files, problems, unseen } = scanned;
+    // Files that are not where they were, by what they showed there.
+    let mut gone: HashMap<FileStamp, Record> = HashMap::new();
     updated.problems.extend(problems);
     updated.files.reserve(files.len());
     let mut vanished = |path: &str, record: Option<Record>, updated: &mut Updated| {
@@ -420,6 +422,9 @@ fn compare(root: &ModelRoot, scanned: Scanned, rows: Rows, depth: Depth, updated
             return;
         };
         let mut file = file_of(&shared, path.to_owned(), &record);
+        if !record.racy {
+            gone.insert(record.stamp, record);
+        }
         let below = |unseen: &String| {
             unseen.is_empty() || path.strip_prefix(unseen.as_str()).is_some_and(|rest| rest.starts_with('/'))
         };
@@ -458,6 +463,16 @@ fn compare(root: &ModelRoot, scanned: Scanned, rows: Rows, depth: Depth, updated
         updated.files.push(file);
     }
     rows.for_each(|(path, record)| vanished(path, record, updated));
+    // A file in a folder that was renamed or moved shows the very stamp that it had, and need not be read again (invariant R1). Where a
+    // file is renamed by itself most systems change its stamp, and then only reading it tells.
+    for at in &compared.pending {
+        let file = &mut updated.files[*at];
+        if let (FileState::New, Some(record)) = (file.state, gone.get(&file.stamp)) {
+            file.id = file.id.or(record.id);
+            file.quick = file.quick.or(record.quick);
+            file.sha256 = file.sha256.or(record.sha256);
+        }
+    }
     compared
 }
 
@@ -558,6 +573,29 @@ mod tests {
         std::fs::rename(place.models().join("b.hidden"), place.models().join("loras/b.pt")).unwrap();
         Place::settle();
         assert_eq!(place.states(Depth::Quick), states(&[("loras/a.pt", "unchanged"), ("loras/b.pt", "new")]));
+    }
+
+    #[test]
+    fn a_file_in_a_folder_that_was_renamed_is_not_read_again() {
+        let place = Place::with(&[("loras/old/a.pt", "a"), ("loras/b.pt", "b")]);
+        Place::settle();
+        let file = place.update(Depth::Quick).files.remove(1);
+        let key = RootNumber::of(&file.root.directory).file_key(&file.path);
+        let records = place.store.records(RecordTable::ModelFiles);
+        let record = Record::decode(&records.get(&key).unwrap().unwrap()).unwrap();
+        // Were it read again, it would have its own hash.
+        let marked = digest::QuickHash([7; 32]);
+        records.apply(vec![(key, Some(Record { quick: Some(marked), ..record }.encode()))]).unwrap();
+        std::fs::rename(place.models().join("loras/old"), place.models().join("loras/new")).unwrap();
+        let files = place.update(Depth::Quick).files;
+        let moved = files.iter().find(|file| file.path == "loras/new/a.pt").unwrap();
+        assert_eq!((moved.state, moved.quick), (FileState::New, Some(marked)));
+        assert!(files.iter().any(|file| file.path == "loras/old/a.pt" && file.state == FileState::Removed));
+        // Other bytes in its place are read.
+        place.write("loras/new/a.pt", "c");
+        Place::settle();
+        let files = place.update(Depth::Quick).files;
+        assert_ne!(files.iter().find(|file| file.path == "loras/new/a.pt").unwrap().quick, Some(marked));
     }
 
     #[test]
