@@ -35,26 +35,27 @@ impl<'s> Headers<'s> {
 
     /// What is known of these files as they were at the last update, in their order. No file is looked at.
     pub fn known(&self, files: &[&IndexedFile]) -> Result<Vec<Option<Header>>, Error> {
-        let stamps: Vec<FileStamp> = files.iter().map(|file| file.stamp).collect();
-        self.lookup(&stamps)
+        self.lookup(files, |json| serde_json::from_slice(json).ok())
     }
 
-    fn lookup(&self, stamps: &[FileStamp]) -> Result<Vec<Option<Header>>, Error> {
+    /// What `read` makes of the rows that count for these files.
+    fn lookup<T>(&self, files: &[&IndexedFile], read: impl Fn(&[u8]) -> Option<T>) -> Result<Vec<Option<T>>, Error> {
         /// From here on one walk over all rows is faster than a look-up of each.
         const MANY: usize = 64;
         let records = self.store.records(RecordTable::Caches);
-        if stamps.len() < MANY {
-            let one = |stamp: &FileStamp| Ok(records.get(&key(stamp))?.and_then(|value| decode(&value, stamp)));
-            return stamps.iter().map(one).collect();
+        let of = |value: &[u8], file: &IndexedFile| counting(value, &file.stamp).and_then(&read);
+        if files.len() < MANY {
+            let one = |file: &&IndexedFile| Ok(records.get(&key(&file.stamp))?.and_then(|value| of(&value, file)));
+            return files.iter().map(one).collect();
         }
-        let mut wanted: HashMap<Vec<u8>, Vec<usize>> = HashMap::with_capacity(stamps.len());
-        for (at, stamp) in stamps.iter().enumerate() {
-            wanted.entry(key(stamp)).or_default().push(at);
+        let mut wanted: HashMap<Vec<u8>, Vec<usize>> = HashMap::with_capacity(files.len());
+        for (at, file) in files.iter().enumerate() {
+            wanted.entry(key(&file.stamp)).or_default().push(at);
         }
-        let mut found = vec![None; stamps.len()];
+        let mut found: Vec<Option<T>> = files.iter().map(|_| None).collect();
         records.visit(PREFIX, &mut |key, value| {
             for at in wanted.get(key).into_iter().flatten() {
-                found[*at] = decode(value, &stamps[*at]);
+                found[*at] = of(value, files[*at]);
             }
         })?;
         Ok(found)
@@ -70,14 +71,32 @@ impl<'s> Headers<'s> {
         files: &[&IndexedFile],
         observer: &dyn Observer,
     ) -> Result<(Vec<Option<Header>>, Vec<Problem>), Error> {
+        let mut headers = self.known(files)?;
+        let missing = (0..files.len()).filter(|at| headers[*at].is_none()).collect();
+        let problems = self.read(files, missing, observer, &mut |at, header| headers[at] = Some(header))?;
+        Ok((headers, problems))
+    }
+
+    /// Reads and remembers those headers of these files that are not known. Errors as of [`Headers::ensure`].
+    pub fn refresh(&self, files: &[&IndexedFile], observer: &dyn Observer) -> Result<Vec<Problem>, Error> {
+        let known = self.lookup(files, |_| Some(()))?;
+        let missing = (0..files.len()).filter(|at| known[*at].is_none()).collect();
+        self.read(files, missing, observer, &mut |_, _| {})
+    }
+
+    fn read(
+        &self,
+        files: &[&IndexedFile],
+        mut missing: Vec<usize>,
+        observer: &dyn Observer,
+        take: &mut dyn FnMut(usize, Header),
+    ) -> Result<Vec<Problem>, Error> {
         /// Files between two commits.
         const STEP: usize = 512;
-        let mut headers = self.known(files)?;
-        let missing: Vec<usize> =
-            (0..files.len()).filter(|at| headers[*at].is_none() && files[*at].is_present()).collect();
+        missing.retain(|at| files[*at].is_present());
         let mut problems = Vec::new();
         if missing.is_empty() {
-            return Ok((headers, problems));
+            return Ok(problems);
         }
         observer.started("reading headers", Unit::Items, Some(missing.len() as u64));
         for step in missing.chunks(STEP) {
@@ -95,7 +114,7 @@ impl<'s> Headers<'s> {
                 match read {
                     Some(Ok((header, stamp))) => {
                         rows.push((key(&stamp), Some(encode(&header, &stamp, begun))));
-                        headers[at] = Some(header);
+                        take(at, header);
                     }
                     Some(Err(source)) => problems.push(Problem::Unreadable { path: files[at].file(), source }),
                     None => {}
@@ -107,7 +126,7 @@ impl<'s> Headers<'s> {
             }
         }
         observer.finished();
-        Ok((headers, problems))
+        Ok(problems)
     }
 }
 
@@ -129,15 +148,12 @@ fn encode(header: &Header, stamp: &FileStamp, read: i64) -> Vec<u8> {
     value
 }
 
-/// Nothing for a row of another version, or of another state of the file.
-fn decode(value: &[u8], stamp: &FileStamp) -> Option<Header> {
+/// The header in a row, as JSON. Nothing for a row of another version, or of another state of the file.
+fn counting<'v>(value: &'v [u8], stamp: &FileStamp) -> Option<&'v [u8]> {
     let (fixed, json) = value.split_at_checked(FIXED)?;
     let number = |at: usize| fixed[1 + at * 8..9 + at * 8].try_into().map_or(0, i64::from_le_bytes);
     let same = (number(0) as u64, number(1), number(2)) == (stamp.size, stamp.modified, stamp.changed);
-    if fixed[0] != VERSION || !same || stamp.is_racy(number(3)) {
-        return None;
-    }
-    serde_json::from_slice(json).ok()
+    (fixed[0] == VERSION && same && !stamp.is_racy(number(3))).then_some(json)
 }
 
 #[cfg(test)]

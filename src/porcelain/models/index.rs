@@ -31,7 +31,7 @@ impl Command for Index {
         let depth = depth(self.full, self.sha256);
         let mut updated = ModelIndex::new(workspace.store()).update(&roots, depth, session.observer)?;
         let present: Vec<&IndexedFile> = updated.files.iter().filter(|file| file.is_present()).collect();
-        let (_, problems) = Headers::new(workspace.store()).ensure(&present, session.observer)?;
+        let problems = Headers::new(workspace.store()).refresh(&present, session.observer)?;
         updated.problems.extend(problems);
         if session.globals.json {
             updated.files.iter().try_for_each(|file| write_json(file, session.out))?;
