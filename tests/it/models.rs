@@ -406,3 +406,55 @@ fn a_run_killed_at_any_step_leaves_whole_files() {
     let names = std::fs::read_dir(demo.comfyui().join("models/loras")).unwrap().flatten();
     assert!(names.into_iter().all(|name| !name.file_name().to_string_lossy().starts_with(".comfrey")));
 }
+
+/// Whatever lies in a models folder: what is a model is taken in under its own name, and nothing else is.
+#[test]
+fn odd_files_and_folders_are_taken_as_they_are() {
+    let sandbox = sandbox();
+    let long = format!("{}.pt", "x".repeat(200));
+    let names =
+        ["empty.pt", "-rf.pt", "a  b.pt", "ünï ☂.pt", "it's \"q\".pt", "UPPER.SafeTensors", "two.dots.ckpt", &long];
+    for name in names.into_iter().filter(|name| !cfg!(windows) || !name.contains('"')) {
+        sandbox.write(format!("odd/loras/{name}"), if name == "empty.pt" { "" } else { name });
+    }
+    for name in [
+        ".git/x.pt",
+        ".hidden/x.pt",
+        ".x.pt",
+        "a.pt.part",
+        "b.safetensors.tmp",
+        "c.pt.crdownload",
+        "notes.txt",
+        "pt",
+        "x.json",
+    ] {
+        sandbox.write(format!("odd/loras/{name}"), "no model");
+    }
+    sandbox.write("odd/loras/d.safetensors", "half");
+    sandbox.write("odd/loras/d.safetensors.aria2", "aria2's notes");
+    sandbox.write("odd/sealed/x.gguf", "x");
+    let sealed = sandbox.join("odd/sealed");
+    let mut permissions = std::fs::metadata(&sealed).unwrap().permissions();
+    permissions.set_readonly(true);
+    std::fs::set_permissions(&sealed, permissions.clone()).unwrap();
+    settle();
+    let run = sandbox.comfrey(["index-dir", "-z", "--full", "odd"]).success();
+    let found: Vec<&str> = run.stdout.split_terminator('\0').map(|line| line.rsplit('\t').next().unwrap()).collect();
+    let mut expected: Vec<String> = names
+        .into_iter()
+        .filter(|name| !cfg!(windows) || !name.contains('"'))
+        .map(|name| format!("odd/loras/{name}"))
+        .collect();
+    expected.push("odd/sealed/x.gguf".into());
+    expected.sort();
+    assert_eq!(found, expected);
+    let empty = run.stdout.split_terminator('\0').find(|line| line.ends_with("empty.pt")).unwrap();
+    assert!(empty.contains(&comfrey::object::ObjectId::of_blob(b"").to_hex()), "{empty}");
+    sandbox.write("comfrey.toml", "[models]\nfolders = [\"odd\"]\n");
+    sandbox.comfrey(["models", "index"]).success();
+    sandbox.comfrey(["models", "show", "empty.pt", "ünï ☂.pt"]).success();
+    assert!(sandbox.comfrey(["models", "duplicates"]).success().stdout.starts_with("no two model files"));
+    #[allow(clippy::permissions_set_readonly_false, reason = "so that the sandbox can be removed")]
+    permissions.set_readonly(false);
+    std::fs::set_permissions(&sealed, permissions).unwrap();
+}

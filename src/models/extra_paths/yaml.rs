@@ -213,6 +213,7 @@ fn merged(entries: Vec<(Node, Node)>) -> Vec<(Node, Node)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn map(text: &str) -> Vec<(String, Node)> {
         match read(text).unwrap().unwrap().content {
@@ -267,5 +268,12 @@ mod tests {
             bomb += &format!("a{level}: &a{level} [{}]\n", vec![before; 10].join(", "));
         }
         assert!(read(&bomb).unwrap_err().reason.contains("values"));
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_or_refused(text in "[a-c&*<>|#: \\-\\[\\]{},'\"\n\t!%@~0-9é]{0,80}") {
+            drop(read(&text));
+        }
     }
 }

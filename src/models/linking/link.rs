@@ -148,7 +148,7 @@ impl Linker<'_> {
             Ok(()) => Sharing::Reflinked,
             Err(error) if links::is_unsupported(&error) => match links::hard_link(kept, aside) {
                 Ok(()) => Sharing::HardLinked,
-                Err(error) if links::is_unsupported(&error) => return Err(Refusal::Unsupported),
+                Err(error) if links::is_unsupported(&error) => return Err(Refusal::Unsupported(error)),
                 Err(error) => return Err(refused(aside)(error)),
             },
             Err(error) => return Err(refused(aside)(error)),

@@ -45,8 +45,8 @@ pub enum Refusal {
     Gone,
     #[error("is on another disk than {}", .0.display())]
     OtherDisk(PathBuf),
-    #[error("the file system knows neither reflinks nor hard links")]
-    Unsupported,
+    #[error("can be linked neither by reflink nor by hard link here: {0}")]
+    Unsupported(io::Error),
     #[error("is a link to a file outside the models folders")]
     Symlink,
     #[error("is a file of its own already")]

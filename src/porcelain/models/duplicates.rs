@@ -229,7 +229,7 @@ fn report(outcomes: &[Outcome], mut exit: Exit, session: &mut Session<'_>) -> Re
                 session.complain(&Failure::io(failed.display(), source))?;
             }
             _ => {
-                exit = if matches!(refusal, Refusal::Unsupported) { Exit::NotFound } else { Exit::Conflict };
+                exit = if matches!(refusal, Refusal::Unsupported(_)) { Exit::NotFound } else { Exit::Conflict };
                 session.complain(&Failure::new(exit, format!("{path}: {refusal}; it stays as it is")))?;
             }
         }
