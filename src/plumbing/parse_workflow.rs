@@ -1,7 +1,5 @@
 //! `parse-workflow`: the models and nodes that workflows refer to.
 
-use std::fs::File;
-use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -9,7 +7,7 @@ use serde::Serialize;
 use crate::catalog::{Catalog, NodeReference, Reference, node_references, references};
 use crate::ui::program::Command;
 use crate::ui::{Exit, Failure, Session, json};
-use crate::workflow::Source;
+use crate::workflow::file::{self, Held, HeldError};
 
 const HELP: &str = "\
 A line of JSON a model that the workflow names, then one a node:
@@ -45,8 +43,8 @@ impl Command for ParseWorkflow {
         let catalog = Catalog::built_in();
         let mut exit = Exit::Done;
         for file in &self.files {
-            let source = read_source(file, session);
-            if let Err(failure) = source.and_then(|source| print(file, &source, &catalog, session)) {
+            let held = open(file, session);
+            if let Err(failure) = held.and_then(|held| print(file, &held, &catalog, session)) {
                 writeln!(session.err, "{failure}").map_err(|e| Failure::io("standard error", &e))?;
                 exit = Exit::NotFound;
             }
@@ -56,23 +54,23 @@ impl Command for ParseWorkflow {
 }
 
 /// What `file` holds; `-` is standard input.
-pub(super) fn read_source(file: &Path, session: &mut Session<'_>) -> Result<Source, Failure> {
-    let shown = file.display();
-    let source = if file == Path::new("-") {
+pub(super) fn open(file: &Path, session: &mut Session<'_>) -> Result<Held, Failure> {
+    let held = if file == Path::new("-") {
         let mut bytes = Vec::new();
         session.input.read_to_end(&mut bytes).map_err(|e| Failure::io("standard input", &e))?;
-        Source::read(&mut Cursor::new(&bytes), bytes.len() as u64)
+        file::of_bytes(bytes)
     } else {
-        let open = File::open(file).and_then(|open| open.metadata().map(|facts| (open, facts.len())));
-        let (mut open, size) = open.map_err(|e| Failure::io(file.display(), &e))?;
-        Source::read(&mut open, size)
+        file::open(file)
     };
-    source.map_err(|error| Failure::new(Exit::NotFound, format!("{shown}: {error}")))
+    held.map_err(|error| match error {
+        HeldError::Io(error) => Failure::io(file.display(), &error),
+        error => Failure::new(Exit::NotFound, format!("{}: {error}", file.display())),
+    })
 }
 
-fn print(file: &Path, source: &Source, catalog: &Catalog, session: &mut Session<'_>) -> Result<(), Failure> {
+fn print(file: &Path, held: &Held, catalog: &Catalog, session: &mut Session<'_>) -> Result<(), Failure> {
     let shown = file.display();
-    let workflow = source.workflow().map_err(|error| Failure::new(Exit::NotFound, format!("{shown}: {error}")))?;
+    let workflow = held.workflow().map_err(|error| Failure::new(Exit::NotFound, format!("{shown}: {error}")))?;
     for unread in &workflow.unread {
         session.warn(format_args!("{shown}: {unread}"))?;
     }

@@ -9,9 +9,9 @@ use crate::ui::program::Command;
 use crate::ui::{Exit, Failure, Session};
 use crate::workflow::document::Kind;
 use crate::workflow::rewrite::{New, rewrite_values};
-use crate::workflow::{Node, Source, Workflow};
+use crate::workflow::{Node, Workflow};
 
-use super::parse_workflow::read_source;
+use super::parse_workflow;
 
 const HELP: &str = "\
 Prints the workflow with just these values changed: order, spacing, the spelling of numbers and unknown fields are the bytes that
@@ -67,14 +67,12 @@ type Change = (Range<usize>, New);
 impl Command for RewriteWorkflow {
     fn run(self, session: &mut Session<'_>) -> Result<Exit, Failure> {
         let shown = self.file.display();
-        let bytes = match read_source(&self.file, session)? {
-            Source::Json(bytes) => bytes,
-            Source::Embedded { container, .. } => {
-                let failure =
-                    Failure::new(Exit::Usage, format!("{shown}: {container}, and only JSON can be rewritten"));
-                return Err(failure.hint("save the workflow from ComfyUI's editor as a file of its own"));
-            }
-        };
+        let held = parse_workflow::open(&self.file, session)?;
+        if let Some(container) = held.part.container() {
+            let failure = Failure::new(Exit::Usage, format!("{shown}: {container}, and only JSON can be rewritten"));
+            return Err(failure.hint("save the workflow from ComfyUI's editor as a file of its own"));
+        }
+        let bytes = held.document;
         let workflow = crate::workflow::read(&bytes);
         let workflow = workflow.map_err(|error| Failure::new(Exit::NotFound, format!("{shown}: {error}")))?;
         let found = references(&workflow, &Catalog::built_in());

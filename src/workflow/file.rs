@@ -5,6 +5,8 @@ use std::io::{self, Cursor, Read};
 use std::path::Path;
 
 use super::embedded::{self, Container, Embedded, EmbeddedError};
+use super::format::ReadError;
+use super::graph::Workflow;
 
 /// The largest JSON document that is read into memory. Real workflows stay below 10 MiB.
 pub const MAX_JSON: u64 = 1 << 30;
@@ -97,6 +99,18 @@ impl Held {
     fn whole(document: Vec<u8>) -> Self {
         Held { document, part: Part::Whole, editor: None }
     }
+
+    /// The document as a workflow. Where it is what ran, the editor's graph adds where nodes and models are from.
+    ///
+    /// # Errors
+    /// A document that is no workflow. The editor's graph is passed over where it cannot be read.
+    pub fn workflow(&self) -> Result<Workflow<'_>, ReadError> {
+        let mut workflow = super::read(&self.document)?;
+        if let Some(Ok(editor)) = self.editor.as_deref().map(super::read) {
+            workflow.learn_from(&editor);
+        }
+        Ok(workflow)
+    }
 }
 
 /// Where both are there, `prompt` is what ran; the editor's graph may have been changed since.
@@ -133,6 +147,24 @@ mod tests {
         // A prompt that cannot be read does not hide the workflow.
         let held = of_bytes(drawing(&format!(r#"{{"prompt":{{}},"workflow":{WORKFLOW}}}"#))).unwrap();
         assert_eq!((held.part, held.document.as_slice()), (Part::Workflow(Container::Svg), WORKFLOW.as_bytes()));
+    }
+
+    #[test]
+    fn the_editors_graph_says_where_nodes_and_models_of_a_prompt_are_from() {
+        let prompt = r#"{"4":{"class_type":"X","inputs":{"name":"a.pt","bias":NaN}}}"#;
+        let editor = r#"{"nodes":[{"id":4,"type":"X","title":"T","widgets_values":["stale"],
+            "properties":{"cnr_id":"pack","ver":"1.2","models":[{"name":"a.pt","url":"u"}]}}],"links":[]}"#;
+        let held = Held { document: prompt.into(), part: Part::Prompt(Container::Png), editor: Some(editor.into()) };
+        let workflow = held.workflow().unwrap();
+        assert_eq!(workflow.format, super::super::Format::Api);
+        let node = &workflow.nodes[0];
+        assert_eq!((node.package.cnr_id.as_deref(), node.title.as_deref()), (Some("pack"), Some("T")));
+        assert_eq!(node.declared[0].url.as_deref(), Some("u"));
+        // The same sent to ComfyUI's server.
+        let sent = format!(r#"{{"prompt":{prompt},"extra_data":{{"extra_pnginfo":{{"workflow":{editor}}}}}}}"#);
+        assert_eq!(super::super::read(sent.as_bytes()).unwrap().nodes[0].package.ver.as_deref(), Some("1.2"));
+        // A graph that cannot be read changes nothing.
+        assert!(Held { editor: Some(b"[".to_vec()), ..held }.workflow().is_ok());
     }
 
     #[test]

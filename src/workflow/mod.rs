@@ -14,7 +14,6 @@
 //! - [`widgets`]: which value belongs to which widget
 //! - [`wires`]: where the value of an input comes from, along links
 //! - [`mod@diff`]: what differs between two workflows, by node and widget
-//! - [`source`]: the bytes of a file that holds a workflow, whatever kind of file
 //! - [`mod@rewrite`]: changes string values and leaves every other byte as it is
 
 pub mod api;
@@ -28,7 +27,6 @@ pub mod graph;
 pub mod group;
 pub mod opening;
 pub mod rewrite;
-pub mod source;
 pub mod subgraph;
 pub mod widgets;
 pub mod wires;
@@ -44,6 +42,5 @@ pub use graph::{
     Unread, Widgets, Workflow,
 };
 pub use rewrite::{RewriteError, rewrite};
-pub use source::{Source, SourceError};
 pub use widgets::Held;
 pub use wires::{Feed, Wires};

@@ -12,6 +12,7 @@ mod hash_object;
 mod history;
 mod installation;
 mod models;
+mod parse_workflow;
 mod plumbing_commit;
 mod rollback;
 mod store;

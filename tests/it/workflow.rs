@@ -30,6 +30,7 @@ fn what_the_editor_saves_is_read() {
         ("1", "SDXL/dream.safetensors", true),
         ("2", "styles/ink étude.safetensors", false),
         ("3", "muted.vae.pt", false),
+        ("7", "x.safetensors", true),
     ]);
     assert_eq!(summary(&bytes), found);
 }
