@@ -53,7 +53,7 @@ pub struct ExportOptions {
 pub enum ExportError {
     #[error("{}: {source}", path.display())]
     Io { path: PathBuf, source: io::Error },
-    #[error("{}: a bundle is called .tar.zst, .tar.gz or .tar", .0.display())]
+    #[error("{}: the end of the name says the form of the bundle, and this is none that is known", .0.display())]
     Suffix(PathBuf),
     #[error("pyproject.toml of the snapshot: {0}")]
     Manifest(ManifestError),

@@ -11,14 +11,14 @@ use super::opened::Opened;
 use crate::catalog::{Catalog, Reference, references};
 use crate::environment::commit::{self, CommitError, Who};
 use crate::environment::head::Head;
-use crate::environment::journal::{Planned, RefEdit};
+use crate::environment::journal::Born;
 use crate::environment::manifest::{Answer, Manifest, ManifestError, Slot};
 use crate::environment::restore_point::{self, Scope};
 use crate::environment::snapshot_tree::{MANIFEST, UV_LOCK};
 use crate::environment::state::{self, Keep, StateError, Surroundings};
 use crate::environment::transaction::{Transaction, TransactionError};
 use crate::models::index::Depth;
-use crate::models::{IndexedFile, Inventory, ModelIndex};
+use crate::models::{IndexedFile, Inventory, ModelIndex, ModelRoot};
 use crate::object::{Entry, EntryKind, EntryName, NameError, ObjectId, RelativePath};
 
 use crate::resolve::rewriting::listed_value;
@@ -53,8 +53,6 @@ pub enum ImportError {
     Commit(#[from] CommitError),
     #[error(transparent)]
     Name(#[from] NameError),
-    #[error("{first}; and taking back what was added failed: {second}")]
-    Halfway { first: Box<ImportError>, second: Box<ImportError> },
     #[error("interrupted")]
     Interrupted,
 }
@@ -113,10 +111,12 @@ pub struct PlannedNode {
 /// What becomes of a model.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Whereabouts {
-    /// Here already, at this place below the models folders, perhaps under another name.
+    /// Here already, at this place below the folders into which this ComfyUI looks, perhaps under another name.
     Found(String),
     /// To be put at its path, from the bundle or the store.
     Put { place: PathBuf, fate: Fate },
+    /// On this machine in a file that the index knows, where this ComfyUI does not look.
+    Elsewhere(PathBuf),
     /// Nowhere here.
     Missing,
 }
@@ -136,6 +136,13 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// True when a node or model of the bundle is not there, or not where ComfyUI looks, once all this is done.
+    pub fn is_incomplete(&self) -> bool {
+        let absent =
+            |model: &PlannedModel| matches!(model.whereabouts, Whereabouts::Missing | Whereabouts::Elsewhere(_));
+        self.models.iter().any(absent) || self.nodes.iter().any(|node| node.fate == Fate::Missing)
+    }
+
     /// What stands in the way, with the reason.
     pub fn conflicts(&self) -> Vec<(PathBuf, String)> {
         let files = self.files.iter().filter(|file| file.fate == Fate::Conflict);
@@ -152,12 +159,16 @@ impl Plan {
     }
 }
 
-/// Finds out what importing the bundle into the environment would do. Changes nothing.
-pub fn plan(opened: &Opened, around: &Surroundings<'_>) -> Result<Plan> {
+/// Finds out what importing the bundle into the environment would do. Changes nothing. `seen` are the folders into which its ComfyUI
+/// looks by itself; `around` may name more.
+pub fn plan(opened: &Opened, around: &Surroundings<'_>, seen: &[ModelRoot]) -> Result<Plan> {
     let manifest = manifest(opened)?;
     let index = ModelIndex::new(around.store);
-    let inventory = Inventory::new(index.update(&around.models, Depth::Quick, around.observer)?.files);
-    let mut planning = Planning { opened, around, index, inventory, whereabouts: BTreeMap::new() };
+    index.update(&around.models, Depth::Quick, around.observer)?;
+    let inventory = Inventory::new(index.update(seen, Depth::Quick, around.observer)?.files);
+    // Of folders that were ever indexed, those included of which this environment knows nothing.
+    let whole = index.whole_inventory()?;
+    let mut planning = Planning { opened, around, index, inventory, whole, whereabouts: BTreeMap::new() };
     let models = planning.models()?;
     let files = planning.files(&manifest)?;
     let nodes = planning.nodes()?;
@@ -176,7 +187,9 @@ struct Planning<'p, 'a> {
     opened: &'p Opened,
     around: &'p Surroundings<'a>,
     index: ModelIndex<'a>,
+    /// What this ComfyUI sees.
     inventory: Inventory,
+    whole: Inventory,
     /// By id, the place below the models folders at which the model is or will be.
     whereabouts: BTreeMap<ObjectId, String>,
 }
@@ -190,7 +203,7 @@ impl Planning<'_, '_> {
             let Some(place) = places.of(&model.path).filter(|_| model.path.as_str().starts_with("models/")) else {
                 continue;
             };
-            let whereabouts = match self.find(model)? {
+            let whereabouts = match self.find(&self.inventory, model)? {
                 Some(file) => {
                     self.whereabouts.insert(model.id, file.place());
                     Whereabouts::Found(file.place())
@@ -205,7 +218,10 @@ impl Planning<'_, '_> {
                         _ => Fate::Missing,
                     };
                     if fate == Fate::Missing {
-                        Whereabouts::Missing
+                        match self.find(&self.whole, model)? {
+                            Some(file) => Whereabouts::Elsewhere(file.file()),
+                            None => Whereabouts::Missing,
+                        }
                     } else {
                         let below = model.path.as_str().trim_start_matches("models/");
                         self.whereabouts.insert(model.id, below.to_owned());
@@ -218,9 +234,9 @@ impl Planning<'_, '_> {
         Ok(planned)
     }
 
-    fn find(&self, model: &LockedModel) -> Result<Option<IndexedFile>> {
+    fn find(&self, among: &Inventory, model: &LockedModel) -> Result<Option<IndexedFile>> {
         let quick = model.quick.as_deref().and_then(|text| text.parse().ok());
-        Ok(self.index.find(&self.inventory, &model.id, model.size, quick, self.around.observer)?)
+        Ok(self.index.find(among, &model.id, model.size, quick, self.around.observer)?)
     }
 
     fn files(&self, manifest: &Manifest) -> Result<Vec<PlannedFile>> {
@@ -368,49 +384,43 @@ pub fn prepare(opened: &Opened, cec: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Adds everything to ComfyUI's folder and records the first version, whose id it returns. The environment is published and its lock
-/// held. Errors: what was added is taken away again.
+/// Adds everything to ComfyUI's folder and records the first version, whose id it returns: one step, which `undo` takes back. The
+/// environment is published unfilled and its lock held.
+///
+/// # Errors
+/// What was added is taken away again then, or by the next command, and the environment with it.
 pub fn carry_out(
     opened: Opened,
     plan: &Plan,
     around: &Surroundings<'_>,
+    born: Born,
     message: &str,
     who: &Who,
-) -> Result<Option<ObjectId>> {
+) -> Result<ObjectId> {
     let conflicts = plan.conflicts();
     if !conflicts.is_empty() {
         return Err(ImportError::Conflicts(conflicts));
     }
     opened.quarantine.release(around.observer)?;
-    let placed = place(plan, around, who)?;
-    match record(around, message, who) {
-        Ok(snapshot) => Ok(snapshot),
-        Err(first) => match take_back(&placed, around, who) {
-            Ok(()) => Err(first),
-            Err(second) => Err(ImportError::Halfway { first: Box::new(first), second: Box::new(second) }),
-        },
-    }
-}
-
-fn record(around: &Surroundings<'_>, message: &str, who: &Who) -> Result<Option<ObjectId>> {
-    let head = Head::of(around.store, around.environment.name().as_str())?;
-    Ok(commit::commit(around, &head, message, who)?.snapshot)
-}
-
-/// One transaction; the places that were filled.
-fn place(plan: &Plan, around: &Surroundings<'_>, who: &Who) -> Result<Vec<PathBuf>> {
     let environment = around.environment.name().as_str();
     let head = Head::of(around.store, environment)?;
-    let writer = around.store.writer()?;
-    let before = state::read(around, Keep::Stored(&writer))?;
-    let tree = commit::keep(&writer, &before.root(None)?)?;
-    let identity = (who.author.as_str(), who.time);
-    let restore = restore_point::snapshot(tree, head.id(), environment, identity, &who.command, Scope::Files);
-    let restore = commit::keep(&writer, &restore)?;
-    drop(writer);
-    let mut transaction = Transaction::begin(commit::surroundings(around), &who.command);
+    let restore = {
+        let writer = around.store.writer()?;
+        let before = state::read(around, Keep::Stored(&writer))?;
+        let tree = commit::keep(&writer, &before.root(None)?)?;
+        let identity = (who.author.as_str(), who.time);
+        let restore = restore_point::snapshot(tree, head.id(), environment, identity, &who.command, Scope::Files);
+        commit::keep(&writer, &restore)?
+    };
+    let mut transaction = Transaction::begin_with(commit::surroundings(around), &who.command, born);
+    stage(&mut transaction, plan)?;
+    transaction.try_out()?;
+    Ok(commit::commit_with(transaction, around, &head, restore, message, who)?)
+}
+
+/// Stages everything that is to be added.
+fn stage(transaction: &mut Transaction<'_>, plan: &Plan) -> Result<()> {
     let name = EntryName::new("x")?;
-    let mut placed = Vec::new();
     let mut folders = BTreeSet::new();
     let is_added = |fate: Fate| matches!(fate, Fate::Added | Fate::FromStore);
     let mut room = |transaction: &mut Transaction<'_>, place: &Path| {
@@ -419,10 +429,9 @@ fn place(plan: &Plan, around: &Surroundings<'_>, who: &Who) -> Result<Vec<PathBu
         {
             transaction.make_folder(above);
         }
-        placed.push(place.to_owned());
     };
     for file in plan.files.iter().filter(|file| is_added(file.fate)) {
-        room(&mut transaction, &file.place);
+        room(transaction, &file.place);
         match &file.bytes {
             Some(bytes) => transaction.put_bytes(bytes, &file.place)?,
             None => {
@@ -433,48 +442,17 @@ fn place(plan: &Plan, around: &Surroundings<'_>, who: &Who) -> Result<Vec<PathBu
     }
     for node in plan.nodes.iter().filter(|node| is_added(node.fate)) {
         let Some(id) = node.node.tree else { continue };
-        room(&mut transaction, &node.place);
+        room(transaction, &node.place);
         transaction.put(&Entry { name: name.clone(), kind: node.kind, id, size: node.node.size }, &node.place)?;
     }
     let mut seen = BTreeSet::new();
     for PlannedModel { model, whereabouts } in &plan.models {
         let Whereabouts::Put { place, fate } = whereabouts else { continue };
         if is_added(*fate) && seen.insert(place.clone()) {
-            room(&mut transaction, place);
+            room(transaction, place);
             let entry = Entry { name: name.clone(), kind: EntryKind::Model, id: model.id, size: model.size };
             transaction.put(&entry, place)?;
         }
     }
-    if placed.is_empty() {
-        return Ok(placed);
-    }
-    transaction.carry_out(Planned {
-        command: who.command.clone(),
-        author: who.author.clone(),
-        time: who.time,
-        restore_points: [(environment.to_owned(), restore)].into(),
-        undoes: None,
-        base: head.operation,
-        refs: RefEdit::Nothing,
-    })?;
-    Ok(placed)
-}
-
-/// Takes away what was added.
-fn take_back(placed: &[PathBuf], around: &Surroundings<'_>, who: &Who) -> Result<()> {
-    let head = Head::of(around.store, around.environment.name().as_str())?;
-    let mut transaction = Transaction::begin(commit::surroundings(around), &who.command);
-    for place in placed {
-        transaction.set_aside(place, place)?;
-    }
-    transaction.carry_out(Planned {
-        command: format!("{} (taken back)", who.command),
-        author: who.author.clone(),
-        time: who.time,
-        restore_points: BTreeMap::new(),
-        undoes: None,
-        base: head.operation,
-        refs: RefEdit::Nothing,
-    })?;
     Ok(())
 }

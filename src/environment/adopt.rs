@@ -2,12 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::store::Store;
+use crate::store::staging::Staging;
+
 use super::config::{Config, Key};
 use super::environment::{Environment, EnvironmentError, FACTS, Facts};
+use super::journal::{Born, Journal, SystemPath};
 use super::layout::{self, Installation, Version};
-use super::lock::{Lock, Waiting};
+use super::lock::{Lock, LockError, Waiting};
 use super::name::EnvironmentName;
-use super::workspace::{STORE_FOLDER, Workspace, WorkspaceError, io, same_place, write};
+use super::workspace::{STORE_FOLDER, Workspace, WorkspaceError, edit_config, io, same_place, write};
 
 /// What adopting would do: a value that can be shown before it is carried out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,10 +62,9 @@ fn check_name_is_free(workspace: &Workspace, name: &EnvironmentName) -> Result<(
 
 /// An environment in the making, in a folder whose name no environment can have. Dropped before
 /// [`Staged::publish`], it leaves nothing (invariant E3).
-#[derive(Debug)]
 pub struct Staged<'a> {
     adoption: &'a Adoption,
-    folder: tempfile::TempDir,
+    folder: Staging,
 }
 
 impl Adoption {
@@ -69,14 +72,14 @@ impl Adoption {
     pub fn stage(&self, workspace: &Workspace) -> Result<Staged<'_>, WorkspaceError> {
         let environments = workspace.environments_dir();
         std::fs::create_dir_all(&environments).map_err(io(&environments))?;
-        let prefix = format!(".new-{}-", self.name);
-        let folder = tempfile::Builder::new().prefix(&prefix).tempdir_in(&environments).map_err(io(&environments))?;
-        let path = folder.path().join(FACTS);
+        // In the store's staging area, which is swept when its owner is gone, and on the same file system.
+        let folder = Staging::new(workspace.store().dir(), "environment")?;
+        let path = folder.folder().join(FACTS);
         let text = Facts::of(&self.installation)
             .to_text()
             .map_err(|reason| EnvironmentError::Facts { path: path.clone(), reason })?;
         write(&path, text.as_bytes())?;
-        let cec = folder.path().join(".cec");
+        let cec = folder.folder().join(".cec");
         std::fs::create_dir(&cec).map_err(io(&cec))?;
         Ok(Staged { adoption: self, folder })
     }
@@ -85,29 +88,96 @@ impl Adoption {
 impl Staged<'_> {
     /// The environment as it is so far; [`Staged::publish`] moves its folder.
     pub fn environment(&self) -> Result<Environment, WorkspaceError> {
-        Ok(Environment::load(self.adoption.name.clone(), self.folder.path().to_owned())?)
+        Ok(Environment::load(self.adoption.name.clone(), self.folder.folder().to_owned())?)
     }
 
     /// Gives the folder its name, which makes it an environment, and updates the workspace's settings.
     pub fn publish(self, workspace: &mut Workspace, waiting: &Waiting<'_>) -> Result<Environment, WorkspaceError> {
-        let Staged { adoption, folder } = self;
-        let place = workspace.environments_dir().join(adoption.name.as_str());
-        {
-            let lock = workspace.root().join(STORE_FOLDER).join("environments.lock");
-            let _lock = Lock::acquire(&lock, "the list of environments", waiting)?;
-            // Looked at again under the lock: another program may have been faster.
-            check_name_is_free(workspace, &adoption.name)?;
-            set_permissions(folder.path()).map_err(io(folder.path()))?;
-            std::fs::rename(folder.path(), &place).map_err(io(&place))?;
-            // What it named is in its place now and is not to be swept.
-            drop(folder.keep());
-        }
-        workspace.edit_config(waiting, |config| adoption.settings(config))?;
-        workspace.environment(adoption.name.as_str())
+        let adoption = self.adoption;
+        let list = list_lock(workspace.root(), waiting)?;
+        self.give_name(workspace)?;
+        drop(list);
+        adoption.finish(workspace, waiting)
+    }
+
+    /// The same for an environment that is still to be filled: until the transaction that fills it is recorded, it goes with what was
+    /// put into it if the command dies (invariant E28). Answers with its lock, which nobody else has had.
+    pub fn publish_unfilled(
+        self,
+        workspace: &mut Workspace,
+        command: &str,
+        waiting: &Waiting<'_>,
+    ) -> Result<(Environment, Lock), WorkspaceError> {
+        let adoption = self.adoption;
+        let mut journal = Journal::new(command);
+        journal.born = Some(adoption.born());
+        let folder = self.folder.folder();
+        let faults = workspace.store().faults();
+        journal.write(folder, faults).map_err(|error| io(folder)(std::io::Error::other(error)))?;
+        // Who ends what killed commands left takes this lock first.
+        let list = list_lock(workspace.root(), waiting)?;
+        let place = self.give_name(workspace)?;
+        let lock = Environment::load(adoption.name.clone(), place)?.lock(waiting)?;
+        drop(list);
+        Ok((adoption.finish(workspace, waiting)?, lock))
+    }
+
+    /// The lock on the list of environments must be held.
+    fn give_name(self, workspace: &Workspace) -> Result<PathBuf, WorkspaceError> {
+        let place = workspace.environments_dir().join(self.adoption.name.as_str());
+        // Looked at again under the lock: another program may have been faster.
+        check_name_is_free(workspace, &self.adoption.name)?;
+        std::fs::rename(self.folder.folder(), &place).map_err(io(&place))?;
+        Ok(place)
     }
 }
 
+/// Whoever changes which environments there are holds this lock.
+pub(super) fn list_lock(root: &Path, waiting: &Waiting<'_>) -> Result<Lock, LockError> {
+    Lock::acquire(&root.join(STORE_FOLDER).join("environments.lock"), "the list of environments", waiting)
+}
+
+/// Takes away an environment that was never finished. The list of environments and the environment must be locked; what is in the folder is
+/// ours alone.
+pub(super) fn unmake(
+    root: &Path,
+    folder: &Path,
+    born: &Born,
+    store: &Store,
+    waiting: &Waiting<'_>,
+) -> Result<(), WorkspaceError> {
+    edit_config(root, waiting, |config| {
+        let mut config = config.clone();
+        let name = folder.file_name().and_then(|name| name.to_str());
+        if born.active && config.settings().active.as_ref().map(EnvironmentName::as_str) == name {
+            config = config.without(Key::Active)?;
+        }
+        if let Some(added) = born.model_folder.as_ref().and_then(|folder| folder.0.to_str()) {
+            let folders: Vec<String> =
+                config.get(Key::ModelFolders).into_iter().filter(|known| known != added).collect();
+            config = config.with(Key::ModelFolders, &folders)?;
+        }
+        Ok(config)
+    })?;
+    let staging = Staging::new(store.dir(), "environment")?;
+    let aside = staging.new_path();
+    // From here on it is no environment; what is left of it is swept like everything in staging.
+    std::fs::rename(folder, &aside).map_err(io(folder))
+}
+
 impl Adoption {
+    /// Says in the settings that it is there.
+    fn finish(&self, workspace: &mut Workspace, waiting: &Waiting<'_>) -> Result<Environment, WorkspaceError> {
+        workspace.edit_config(waiting, |config| self.settings(config))?;
+        workspace.environment(self.name.as_str())
+    }
+
+    /// What there is to take back of it.
+    pub fn born(&self) -> Born {
+        let model_folder = self.new_model_folder.as_deref().map(SystemPath::from);
+        Born { active: self.becomes_active, model_folder }
+    }
+
     /// The workspace's settings once it is carried out.
     fn settings(&self, config: &Config) -> Result<Config, super::config::ConfigError> {
         let mut config = config.clone();
@@ -123,18 +193,6 @@ impl Adoption {
         }
         Ok(config)
     }
-}
-
-/// Temporary folders are for their owner alone; an environment is like any other folder.
-fn set_permissions(folder: &Path) -> std::io::Result<()> {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755))?;
-    }
-    #[cfg(windows)]
-    let _ = folder;
-    Ok(())
 }
 
 #[cfg(test)]

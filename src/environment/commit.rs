@@ -65,31 +65,71 @@ pub fn commit<'a>(
     let identity = (who.author.as_str(), who.time);
     let restore = restore_point::snapshot(before, head.id(), environment, identity, &who.command, Scope::Manifest);
     let restore = writer.put_value(&restore)?;
-    let snapshot = Snapshot {
-        tree: writer.put_value(&draft.tree)?,
-        parents: head.id().into_iter().collect(),
-        environment: environment.to_owned(),
-        author: who.author.clone(),
-        time: who.time,
-        message: message.to_owned(),
-        tool: Snapshot::TOOL.to_owned(),
-    };
-    let id = writer.put_value(&snapshot)?;
-    writer.publish()?;
-    let mut transaction = Transaction::begin(surroundings(around), &who.command);
-    let cec = around.environment.cec();
-    put_file(&mut transaction, draft.manifest.as_bytes(), &cec.join(MANIFEST))?;
-    copies(&mut transaction, around, Some(&draft.tree), &cec)?;
-    transaction.carry_out(Planned {
-        command: who.command.clone(),
-        author: who.author.clone(),
-        time: who.time,
-        restore_points: [(environment.to_owned(), restore)].into(),
-        undoes: None,
-        base: head.operation,
-        refs: RefEdit::Set { name: head.name.as_str().to_owned(), new: id, expected: head.id() },
-    })?;
+    let transaction = Transaction::begin(surroundings(around), &who.command);
+    let recording = Recording { around, head, writer: &writer, restore, message, who };
+    let id = recording.conclude(transaction, &draft)?;
     Ok(Committed { snapshot: Some(id), draft })
+}
+
+/// Records the working state as a transaction that was tried out leaves it, as one step with that transaction; `undo` takes back both.
+/// `restore` is the restore point from before it. The environment's lock must be held.
+///
+/// # Errors
+/// Everything is as it was before the transaction then, save with [`TransactionError::Halfway`].
+pub fn commit_with(
+    transaction: Transaction<'_>,
+    around: &Surroundings<'_>,
+    head: &Head,
+    restore: ObjectId,
+    message: &str,
+    who: &Who,
+) -> Result<ObjectId, CommitError> {
+    let writer = around.store.writer()?;
+    let draft = draft::draft(around, Keep::Stored(&writer))?;
+    Recording { around, head, writer: &writer, restore, message, who }.conclude(transaction, &draft)
+}
+
+/// A version about to be recorded.
+struct Recording<'r, 'a> {
+    around: &'r Surroundings<'a>,
+    head: &'r Head,
+    writer: &'r Writer,
+    /// The restore point's id.
+    restore: ObjectId,
+    message: &'r str,
+    who: &'r Who,
+}
+
+impl Recording<'_, '_> {
+    /// Puts the snapshot into the store, brings `.cec` up to date, moves the branch. Answers with the snapshot's id.
+    fn conclude(&self, mut transaction: Transaction<'_>, draft: &Draft<'_>) -> Result<ObjectId, CommitError> {
+        let Recording { around, head, writer, who, .. } = *self;
+        let environment = around.environment.name().as_str();
+        let snapshot = Snapshot {
+            tree: writer.put_value(&draft.tree)?,
+            parents: head.id().into_iter().collect(),
+            environment: environment.to_owned(),
+            author: who.author.clone(),
+            time: who.time,
+            message: self.message.to_owned(),
+            tool: Snapshot::TOOL.to_owned(),
+        };
+        let id = writer.put_value(&snapshot)?;
+        writer.publish()?;
+        let cec = around.environment.cec();
+        put_file(&mut transaction, draft.manifest.as_bytes(), &cec.join(MANIFEST))?;
+        copies(&mut transaction, around, Some(&draft.tree), &cec)?;
+        transaction.carry_out(Planned {
+            command: who.command.clone(),
+            author: who.author.clone(),
+            time: who.time,
+            restore_points: [(environment.to_owned(), self.restore)].into(),
+            undoes: None,
+            base: head.operation,
+            refs: RefEdit::Set { name: head.name.as_str().to_owned(), new: id, expected: head.id() },
+        })?;
+        Ok(id)
+    }
 }
 
 /// What a transaction of this environment works with.

@@ -6,12 +6,16 @@
 //! | phase | what is true | what the next command does |
 //! | --- | --- | --- |
 //! | staging | only our own folders were written to | deletes them: undone |
+//! | trying | any of the renames may be done; what is to be recorded of them is not known yet | takes them back: undone |
 //! | ready | everything is staged and verified; any of the renames may be done | does the rest: finished; or where it cannot, goes over to undoing |
 //! | undoing | renames are being taken back | takes back the rest: undone |
 //! | settled | old or new state stands, and is recorded | deletes our own folders |
 //!
 //! Whether a rename is done can be seen: one end of it lies in a folder of our own, whose names nobody else uses, or
 //! it is of a node, between two names of which nothing else in the transaction uses either (invariant E25).
+//!
+//! A command that makes an environment leaves the journal in its folder before that has a name, so that an environment which
+//! is undone goes as a whole (invariant E28, [`Born`]).
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -38,6 +42,9 @@ pub struct Journal {
     /// The command line, for the message of whoever finishes it.
     pub command: String,
     pub phase: Phase,
+    /// Set where the environment itself is this command's work.
+    #[serde(default)]
+    pub born: Option<Born>,
     /// Folders of our own, one a file system.
     pub private: Vec<SystemPath>,
     /// Folders made before the renames; taken away again, when empty, if all is undone.
@@ -53,9 +60,19 @@ pub struct Journal {
 #[serde(rename_all = "lowercase")]
 pub enum Phase {
     Staging,
+    Trying,
     Ready,
     Undoing,
     Settled,
+}
+
+/// What else there is to take back of an environment that a command makes: changes of the workspace's settings.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Born {
+    /// True when it was made the active one.
+    pub active: bool,
+    /// The model folder that came into the settings with it.
+    pub model_folder: Option<SystemPath>,
 }
 
 /// One rename. `to` does not exist before it.
@@ -191,6 +208,7 @@ impl Journal {
             version: VERSION,
             command: command.into(),
             phase: Phase::Staging,
+            born: None,
             private: Vec::new(),
             made: Vec::new(),
             moves: Vec::new(),
@@ -231,10 +249,14 @@ impl Journal {
         write().map_err(io_error(&path))
     }
 
-    /// Deletes our own folders and the journal: the end of every transaction.
+    /// Deletes our own folders and the journal: the end of every transaction. Where an environment is to go with what was to be in
+    /// it, the journal stays until it does.
     pub fn sweep(&self, folder: &Path, faults: &Faults) -> Result<(), JournalError> {
         for private in &self.private {
             remove_all(&private.0, faults).map_err(io_error(&private.0))?;
+        }
+        if self.born.is_some() && self.phase != Phase::Settled {
+            return Ok(());
         }
         let path = folder.join(FILE);
         faults.remove(&path).map_err(io_error(&path))

@@ -35,6 +35,13 @@ pub fn of(workspace: &Workspace, environment: Option<&Environment>) -> ModelRoot
     ModelRoots { roots, problems }
 }
 
+/// Those of them into which the environment's ComfyUI looks by itself; the settings of the workspace name folders of which it need not know.
+pub fn seen_by(workspace: &Workspace, environment: &Environment) -> Vec<ModelRoot> {
+    let read = files(workspace, Some(environment)).into_iter().flat_map(|file| extra_paths::read(&file).folders);
+    let extra: Vec<_> = read.collect();
+    roots_of(Some(&environment.comfyui()), &extra, &[])
+}
+
 /// The files that ComfyUI reads, in its order. The first need not exist.
 fn files(workspace: &Workspace, environment: Option<&Environment>) -> Vec<PathBuf> {
     let own = environment.map(|environment| environment.comfyui().join(FILE_NAME));

@@ -5,15 +5,26 @@ use std::time::Duration;
 
 use crate::store::Store;
 
+use super::adopt;
 use super::lock::{Lock, LockError, Waiting};
 use super::transaction::{self, Recovered, TransactionError};
+use super::workspace::WorkspaceError;
 
 /// What became of a transaction that was found.
 #[derive(Debug)]
 pub struct Found {
     /// The environment's name.
     pub environment: String,
-    pub result: Result<Recovered, TransactionError>,
+    pub result: Result<Recovered, RecoveryError>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum RecoveryError {
+    #[error(transparent)]
+    Transaction(#[from] TransactionError),
+    /// An environment that was never finished cannot be taken away.
+    #[error(transparent)]
+    Workspace(#[from] WorkspaceError),
 }
 
 /// The folders of environments in which a transaction is under way or was killed. Costs a look into one folder, and one at a file for
@@ -23,20 +34,50 @@ pub fn pending(workspace: &Path) -> Vec<PathBuf> {
     entries.flatten().map(|entry| entry.path()).filter(|folder| transaction::is_pending(folder)).collect()
 }
 
-/// Ends the transactions of killed commands. One whose command still runs, and so holds the environment's lock, is left to it.
-pub fn recover(folders: &[PathBuf], store: &Store, waiting: &Waiting<'_>) -> Vec<Found> {
+/// Ends the transactions of killed commands in these folders of the workspace. One whose command still runs, and so holds the
+/// environment's lock, is left to it.
+pub fn recover(workspace: &Path, folders: &[PathBuf], store: &Store, waiting: &Waiting<'_>) -> Vec<Found> {
     let mut found = Vec::new();
+    // An environment has a name a moment before its maker has its lock; in that moment the maker holds this one.
+    let list = match adopt::list_lock(workspace, waiting) {
+        Ok(lock) => lock,
+        Err(LockError::Io { path, source }) => {
+            let environment = "the workspace".to_owned();
+            let result = Err(TransactionError::Io { path, source }.into());
+            return vec![Found { environment, result }];
+        }
+        // Whoever holds it for so long is at work there.
+        Err(LockError::Held { .. } | LockError::Interrupted) => return found,
+    };
     for folder in folders {
         let environment = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let at_once = Waiting { timeout: Duration::ZERO, holder: waiting.holder.clone(), observer: waiting.observer };
-        let result = match Lock::acquire(&folder.join("lock"), "the environment", &at_once) {
-            Ok(_lock) => transaction::recover(folder, store),
-            Err(LockError::Io { path, source }) => Err(TransactionError::Io { path, source }),
-            Err(LockError::Held { .. } | LockError::Interrupted) => continue,
-        };
-        if let Some(result) = result.transpose() {
-            found.push(Found { environment, result });
+        match one(workspace, folder, store, waiting) {
+            Ok(Some(recovered)) => found.push(Found { environment, result: Ok(recovered) }),
+            Ok(None) => {}
+            Err(error) => found.push(Found { environment, result: Err(error) }),
         }
     }
+    drop(list);
     found
+}
+
+fn one(
+    workspace: &Path,
+    folder: &Path,
+    store: &Store,
+    waiting: &Waiting<'_>,
+) -> Result<Option<Recovered>, RecoveryError> {
+    let at_once = Waiting { timeout: Duration::ZERO, holder: waiting.holder.clone(), observer: waiting.observer };
+    let lock = match Lock::acquire(&folder.join("lock"), "the environment", &at_once) {
+        Ok(lock) => lock,
+        Err(LockError::Io { path, source }) => return Err(TransactionError::Io { path, source }.into()),
+        Err(LockError::Held { .. } | LockError::Interrupted) => return Ok(None),
+    };
+    let recovered = transaction::recover(folder, store)?;
+    if let Some(born) = recovered.as_ref().and_then(|recovered| recovered.unborn.as_ref()) {
+        // Windows moves no folder in which a file is open. Nobody else takes this lock for longer than a look while the list is locked.
+        drop(lock);
+        adopt::unmake(workspace, folder, born, store, waiting)?;
+    }
+    Ok(recovered)
 }

@@ -5,6 +5,9 @@
 //! 2. The journal of renames is written and synced: from here on the transaction is finished by whoever comes next.
 //! 3. Renames. What they move aside must be what the restore point holds, else all is taken back (invariant E26).
 //! 4. The operation is recorded, the journal marked settled, our folders deleted.
+//!
+//! A command that can say only of the new files what is to be recorded, as an import does, has them put into place first
+//! ([`Transaction::try_out`]), stages what follows from them, and then goes on as above; until then all is taken back by whoever comes next.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -18,7 +21,9 @@ use crate::store::{LinkPolicy, Store};
 use crate::worktree;
 use crate::worktree::check_out::{CheckOutOptions, check_out};
 
-use super::journal::{Journal, JournalError, Move, PRIVATE, Phase, Planned, RefEdit, Side, SystemPath, Was, exists};
+use super::journal::{
+    Born, Journal, JournalError, Move, PRIVATE, Phase, Planned, RefEdit, Side, SystemPath, Was, exists,
+};
 
 #[derive(Debug, thiserror::Error)]
 pub enum TransactionError {
@@ -71,6 +76,13 @@ impl<'a> Transaction<'a> {
     /// Begins. The environment's lock must be held and no journal be there (see [`recover`]).
     pub fn begin(around: Surroundings<'a>, command: &str) -> Self {
         Transaction { around, journal: Journal::new(command), areas: Vec::new(), count: 0, done: false }
+    }
+
+    /// Begins the transaction that makes the environment what it is to be, in the folder that holds its journal already.
+    pub fn begin_with(around: Surroundings<'a>, command: &str, born: Born) -> Self {
+        let mut transaction = Transaction::begin(around, command);
+        transaction.journal.born = Some(born);
+        transaction
     }
 
     /// True when nothing is staged.
@@ -175,10 +187,28 @@ impl<'a> Transaction<'a> {
         self.journal.moves.push(Move { from: from.into(), to: to.into(), side });
     }
 
+    /// Does what is staged so far, so that it can be looked at. Dropped after it, the transaction takes it back, and so does whoever comes
+    /// after a crash, until [`Transaction::carry_out`] has written down what it was for.
+    ///
+    /// # Errors
+    /// Some of it may be done then; dropping takes it back.
+    pub fn try_out(&mut self) -> Result<(), TransactionError> {
+        self.enter(Phase::Trying)?;
+        self.journal.carry_out(self.around.store.faults())?;
+        self.journal.moves.iter().try_for_each(check_aside)
+    }
+
     /// Does it all. On an error everything is as before, save with [`TransactionError::Halfway`].
     pub fn carry_out(mut self, record: Planned) -> Result<(), TransactionError> {
-        let faults = self.around.store.faults();
         let Surroundings { folder, store, .. } = self.around;
+        self.journal.record = Some(record);
+        self.enter(Phase::Ready)?;
+        self.done = true;
+        go_on(folder, store, &mut self.journal).map(drop)
+    }
+
+    /// From here on renames may be done. What is staged is on the disk before the journal says so.
+    fn enter(&mut self, phase: Phase) -> Result<(), TransactionError> {
         // Aside before in: a name must be free before something else gets it.
         self.journal.moves.sort_by_key(|step| match step.side {
             Side::Renamed => 0,
@@ -188,19 +218,29 @@ impl<'a> Transaction<'a> {
         for (_, area) in &self.areas {
             Folder::open(area).and_then(|area| area.flush_file_system()).map_err(io_error(area))?;
         }
-        self.journal.record = Some(record);
-        self.journal.phase = Phase::Ready;
-        self.journal.write(folder, faults)?;
-        self.done = true;
-        go_on(folder, store, &mut self.journal).map(drop)
+        let Surroundings { folder, store, .. } = self.around;
+        let before = std::mem::replace(&mut self.journal.phase, phase);
+        let written = self.journal.write(folder, store.faults());
+        if written.is_err() {
+            // It may say so on the disk all the same. Unless it says again that nothing is done, what is staged is left to whoever comes next.
+            self.journal.phase = before;
+            self.done = self.journal.write(folder, store.faults()).is_err();
+        }
+        Ok(written?)
     }
 }
 
 impl Drop for Transaction<'_> {
     fn drop(&mut self) {
-        if !self.done && !self.journal.private.is_empty() {
-            // What cannot be deleted now is deleted by the next command.
-            drop(self.journal.sweep(self.around.folder, self.around.store.faults()));
+        if self.done {
+            return;
+        }
+        let Surroundings { folder, store, .. } = self.around;
+        // What cannot be done of this now, the next command does.
+        if self.journal.phase == Phase::Trying {
+            drop(go_back(folder, store, &mut self.journal));
+        } else if !self.journal.private.is_empty() {
+            drop(self.journal.sweep(folder, store.faults()));
         }
     }
 }
@@ -211,6 +251,8 @@ pub struct Recovered {
     /// The command line that was killed.
     pub command: String,
     pub outcome: Outcome,
+    /// Set where the environment was to be made by that command, which is undone: it has to go, too.
+    pub unborn: Option<Born>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -241,7 +283,7 @@ pub fn recover(folder: &Path, store: &Store) -> Result<Option<Recovered>, Transa
             Err(error @ TransactionError::Halfway { .. }) => return Err(error),
             Err(_) => Outcome::Undone,
         },
-        Phase::Undoing => {
+        Phase::Trying | Phase::Undoing => {
             go_back(folder, store, &mut journal)?;
             Outcome::Undone
         }
@@ -251,7 +293,8 @@ pub fn recover(folder: &Path, store: &Store) -> Result<Option<Recovered>, Transa
             return Ok(None);
         }
     };
-    Ok(Some(Recovered { command, outcome }))
+    let unborn = journal.born.filter(|_| outcome == Outcome::Undone);
+    Ok(Some(Recovered { command, outcome, unborn }))
 }
 
 /// From `ready` to the end, or back where that fails.
@@ -266,7 +309,7 @@ fn go_on(folder: &Path, store: &Store, journal: &mut Journal) -> Result<(), Tran
     };
     match forward() {
         Ok(()) => {
-            settle(folder, store, journal);
+            settle(folder, store, journal, Phase::Settled);
             Ok(())
         }
         Err(first) => match go_back(folder, store, journal) {
@@ -282,13 +325,15 @@ fn go_back(folder: &Path, store: &Store, journal: &mut Journal) -> Result<(), Tr
         journal.write(folder, store.faults())?;
     }
     journal.take_back(store.faults())?;
-    settle(folder, store, journal);
+    // An environment in the making is as it was when it was begun.
+    let phase = if journal.born.is_some() { Phase::Staging } else { Phase::Settled };
+    settle(folder, store, journal, phase);
     Ok(())
 }
 
 /// The state stands; only our own folders are left. What cannot be done of this now, the next command does.
-fn settle(folder: &Path, store: &Store, journal: &mut Journal) {
-    journal.phase = Phase::Settled;
+fn settle(folder: &Path, store: &Store, journal: &mut Journal, phase: Phase) {
+    journal.phase = phase;
     if journal.write(folder, store.faults()).is_ok() {
         drop(journal.sweep(folder, store.faults()));
     }
@@ -437,6 +482,51 @@ mod tests {
         assert_eq!(std::fs::read(&a).unwrap(), b"written meanwhile");
         assert_eq!(names(&folder), Vec::<String>::new());
         assert_eq!(store.head_operation().unwrap(), None);
+    }
+
+    #[test]
+    fn what_was_tried_out_stands_once_it_is_carried_out_and_is_taken_back_if_it_is_not() {
+        let (place, store) = sandbox();
+        let (folder, a) = (place.path().join("demo"), place.path().join("a"));
+        let b = place.path().join("sub/b");
+        for keeps in [false, true] {
+            let mut transaction = begin(&folder, &store);
+            transaction.set_aside(&a, &a).unwrap();
+            transaction.put_bytes(b"new", &a).unwrap();
+            transaction.make_folder(b.parent().unwrap());
+            transaction.put_bytes(b"b", &b).unwrap();
+            transaction.try_out().unwrap();
+            assert_eq!((std::fs::read(&a).unwrap(), std::fs::read(&b).unwrap()), (b"new".to_vec(), b"b".to_vec()));
+            transaction.put_bytes(b"more", &folder.join("c")).unwrap();
+            if keeps {
+                transaction.carry_out(planned()).unwrap();
+                assert_eq!(std::fs::read(folder.join("c")).unwrap(), b"more");
+                assert!(b.exists() && store.head_operation().unwrap().is_some());
+            } else {
+                drop(transaction);
+                assert_eq!(std::fs::read(&a).unwrap(), b"old");
+                assert_eq!(names(place.path()), [".comfrey", "a", "demo"]);
+                assert_eq!(names(&folder), Vec::<String>::new());
+            }
+        }
+    }
+
+    #[test]
+    fn an_environment_in_the_making_that_is_undone_keeps_its_journal_until_it_goes() {
+        let (place, store) = sandbox();
+        let (folder, b) = (place.path().join("demo"), place.path().join("b"));
+        let around = Surroundings { folder: &folder, store: &store, policy: LinkPolicy::Copy, observer: &Silent };
+        let born = Born { active: true, model_folder: None };
+        let mut transaction = Transaction::begin_with(around, "import x", born.clone());
+        transaction.put_bytes(b"new", &b).unwrap();
+        transaction.try_out().unwrap();
+        // As if killed here.
+        transaction.done = true;
+        drop(transaction);
+        assert!(b.exists());
+        let recovered = recover(&folder, &store).unwrap().unwrap();
+        assert_eq!((recovered.outcome, recovered.unborn), (Outcome::Undone, Some(born)));
+        assert!(!b.exists() && is_pending(&folder));
     }
 
     #[test]

@@ -193,14 +193,7 @@ impl Workspace {
         waiting: &Waiting<'_>,
         edit: impl FnOnce(&Config) -> Result<Config, ConfigError>,
     ) -> Result<(), WorkspaceError> {
-        let path = self.root.join("comfrey.toml");
-        let _lock = Lock::acquire(&self.root.join(STORE_FOLDER).join("settings.lock"), "comfrey.toml", waiting)?;
-        let before = Config::read(&path)?;
-        let after = edit(&before)?;
-        if after.text() != before.text() {
-            write(&path, after.text().as_bytes())?;
-        }
-        self.config = after;
+        self.config = edit_config(&self.root, waiting, edit)?;
         Ok(())
     }
 
@@ -230,22 +223,7 @@ impl Workspace {
 
     /// The names of the environments, sorted. What is half-made has a name that no environment can have.
     pub fn environment_names(&self) -> Result<Vec<EnvironmentName>, WorkspaceError> {
-        let folder = self.environments_dir();
-        let entries = match std::fs::read_dir(&folder) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(io(&folder)(error)),
-        };
-        let mut names = Vec::new();
-        for entry in entries {
-            let entry = entry.map_err(io(&folder))?;
-            let name = entry.file_name().into_string().ok().and_then(|name| EnvironmentName::new(name).ok());
-            if let Some(name) = name.filter(|_| entry.path().join(FACTS).is_file()) {
-                names.push(name);
-            }
-        }
-        names.sort();
-        Ok(names)
+        names_in(&self.root)
     }
 
     /// The environment of that name.
@@ -273,6 +251,42 @@ impl Workspace {
             None => Err(WorkspaceError::NoActiveEnvironment { known: self.environment_names()? }),
         }
     }
+}
+
+/// The names of the environments of the workspace at `root`, sorted.
+pub fn names_in(root: &Path) -> Result<Vec<EnvironmentName>, WorkspaceError> {
+    let folder = root.join("environments");
+    let entries = match std::fs::read_dir(&folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(io(&folder)(error)),
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(io(&folder))?;
+        let name = entry.file_name().into_string().ok().and_then(|name| EnvironmentName::new(name).ok());
+        if let Some(name) = name.filter(|_| entry.path().join(FACTS).is_file()) {
+            names.push(name);
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// [`Workspace::edit_config`] for the workspace at `root`; answers with the new settings.
+pub(super) fn edit_config(
+    root: &Path,
+    waiting: &Waiting<'_>,
+    edit: impl FnOnce(&Config) -> Result<Config, ConfigError>,
+) -> Result<Config, WorkspaceError> {
+    let path = root.join("comfrey.toml");
+    let _lock = Lock::acquire(&root.join(STORE_FOLDER).join("settings.lock"), "comfrey.toml", waiting)?;
+    let before = Config::read(&path)?;
+    let after = edit(&before)?;
+    if after.text() != before.text() {
+        write(&path, after.text().as_bytes())?;
+    }
+    Ok(after)
 }
 
 /// What a new `comfrey.toml` says before anything is set.

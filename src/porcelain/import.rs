@@ -1,5 +1,6 @@
 //! `import`: a bundle becomes an environment.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::PathBuf;
 
@@ -7,11 +8,11 @@ use serde_json::{Value, json};
 
 use crate::bundle::guard::Limits;
 use crate::bundle::import::{self, Fate, ImportError, Plan, PlannedModel, Whereabouts};
-use crate::bundle::opened::{self, Opened};
+use crate::bundle::opened;
 use crate::environment::adopt::{self, Adoption};
-use crate::environment::config::Key;
-use crate::environment::{Environment, EnvironmentName, Workspace};
-use crate::object::ObjectId;
+use crate::environment::state::Surroundings;
+use crate::environment::{EnvironmentName, model_roots, recovery};
+use crate::object::{ObjectId, RelativePath};
 use crate::ui::program::Command;
 use crate::ui::report::{Bytes, count};
 use crate::ui::working::Working;
@@ -41,6 +42,9 @@ pub struct Import {
     /// Show what would be done, and do nothing
     #[arg(short = 'n', long, visible_alias = "dry-run")]
     preview: bool,
+    /// End with 1 if models or nodes are missing; otherwise that is no failure: what is missing is listed
+    #[arg(long)]
+    exit_code: bool,
     /// Refuse a bundle that becomes so many times larger
     #[arg(long, value_name = "N")]
     max_ratio: Option<u64>,
@@ -60,15 +64,16 @@ impl Command for Import {
         let environment = staged.environment()?;
         let models = session.model_roots(&workspace, Some(&environment))?;
         let working = Working { environment, workspace, models };
-        let plan = import::plan(&opened, &working.around(session.observer))?;
+        let seen = model_roots::seen_by(&working.workspace, &working.environment);
+        let plan = import::plan(&opened, &working.around(session.observer), &seen)?;
         workspace = working.workspace;
         let conflicts = plan.conflicts();
         if self.preview || !conflicts.is_empty() {
             if self.preview {
-                self.report(session, &adoption, &opened, &plan, None)?;
+                self.report(session, &adoption, &opened.lock, &plan, None)?;
             }
             if conflicts.is_empty() {
-                return Ok(Exit::Done);
+                return Ok(self.exit(&plan));
             }
             for (path, reason) in &conflicts {
                 session.warn(format_args!("{}: {reason}", path.display()))?;
@@ -77,87 +82,40 @@ impl Command for Import {
         }
         let who = session.who()?;
         let lock = opened.lock.clone();
-        let environment = staged.publish(&mut workspace, &session.waiting())?;
         let message = format!("Imported {}", lock.snapshot.message);
-        let done = carry_out(session, &workspace, &environment, opened, &plan, &message, &who);
+        let done = staged
+            .publish_unfilled(&mut workspace, &who.command, &session.waiting())
+            .map_err(Failure::from)
+            .and_then(|(environment, _lock)| {
+                let around = Surroundings {
+                    environment: &environment,
+                    store: workspace.store(),
+                    models: workspace.model_roots(Some(&environment)).roots,
+                    policy: workspace.config().settings().store_models.unwrap_or_default(),
+                    observer: session.observer,
+                };
+                Ok(import::carry_out(opened, &plan, &around, adoption.born(), &message, &who)?)
+            });
         let snapshot = match done {
             Ok(snapshot) => snapshot,
             Err(failure) => {
-                unpublish(session, &mut workspace, &adoption, &environment)?;
+                // What cannot be taken back now is taken back by the next command, which says so.
+                let pending = recovery::pending(workspace.root());
+                drop(recovery::recover(workspace.root(), &pending, workspace.store(), &session.waiting()));
                 return Err(failure);
             }
         };
-        self.report_done(session, &adoption, &lock, &plan, snapshot)?;
-        Ok(Exit::Done)
+        self.report(session, &adoption, &lock, &plan, Some(snapshot))?;
+        Ok(self.exit(&plan))
     }
-}
-
-fn carry_out(
-    session: &mut Session<'_>,
-    workspace: &Workspace,
-    environment: &Environment,
-    opened: Opened,
-    plan: &Plan,
-    message: &str,
-    who: &crate::environment::commit::Who,
-) -> Result<Option<ObjectId>, Failure> {
-    let _lock = environment.lock(&session.waiting())?;
-    let around = crate::environment::state::Surroundings {
-        environment,
-        store: workspace.store(),
-        models: workspace.model_roots(Some(environment)).roots,
-        policy: workspace.config().settings().store_models.unwrap_or_default(),
-        observer: session.observer,
-    };
-    Ok(import::carry_out(opened, plan, &around, message, who)?)
-}
-
-/// The environment was only just made, and what was to be in it could not be added.
-fn unpublish(
-    session: &mut Session<'_>,
-    workspace: &mut Workspace,
-    adoption: &Adoption,
-    environment: &Environment,
-) -> Result<(), Failure> {
-    if crate::environment::transaction::is_pending(environment.folder()) {
-        // What could not be taken back is ended by the next command, which finds the journal here.
-        return Ok(());
-    }
-    let aside = workspace.environments_dir().join(format!(".new-{}-failed-{}", adoption.name, std::process::id()));
-    std::fs::rename(environment.folder(), &aside).map_err(|e| Failure::io(aside.display(), &e))?;
-    drop(std::fs::remove_dir_all(&aside));
-    let folder = adoption.new_model_folder.as_deref().and_then(|folder| folder.to_str()).map(str::to_owned);
-    workspace.edit_config(&session.waiting(), |config| {
-        let mut config = config.clone();
-        if adoption.becomes_active {
-            config = config.without(Key::Active)?;
-        }
-        if let Some(folder) = folder {
-            let folders: Vec<String> = config.get(Key::ModelFolders).into_iter().filter(|f| *f != folder).collect();
-            config = if folders.is_empty() {
-                config.without(Key::ModelFolders)?
-            } else {
-                config.with(Key::ModelFolders, &folders)?
-            };
-        }
-        Ok(config)
-    })?;
-    Ok(())
 }
 
 impl Import {
-    fn report(
-        &self,
-        session: &mut Session<'_>,
-        adoption: &Adoption,
-        opened: &Opened,
-        plan: &Plan,
-        snapshot: Option<ObjectId>,
-    ) -> Result<(), Failure> {
-        self.report_done(session, adoption, &opened.lock, plan, snapshot)
+    fn exit(&self, plan: &Plan) -> Exit {
+        if self.exit_code && plan.is_incomplete() { Exit::Negative } else { Exit::Done }
     }
 
-    fn report_done(
+    fn report(
         &self,
         session: &mut Session<'_>,
         adoption: &Adoption,
@@ -171,7 +129,8 @@ impl Import {
         let (did, name) = (if self.preview { "Would import" } else { "Imported" }, &adoption.name);
         let base = adoption.installation.base.display();
         writeln!(session.out, "{did} {} as `{name}` into {base}", self.file.display())?;
-        let number = |fate: Fate| plan.files.iter().filter(|file| file.fate == fate).count();
+        let workflows = || plan.files.iter().filter(|file| file.path.as_str().ends_with(".json"));
+        let number = |fate: Fate| workflows().filter(|file| file.fate == fate).count();
         let there = |number: usize| if number == 0 { String::new() } else { format!(", {number} there already") };
         let same = there(number(Fate::Identical));
         writeln!(session.out, "  workflows  {} added{same}", number(Fate::Added))?;
@@ -181,18 +140,30 @@ impl Import {
         let is = |wanted: fn(&Whereabouts) -> bool| plan.models.iter().filter(|m| wanted(&m.whereabouts)).count();
         let found = is(|w| matches!(w, Whereabouts::Found(_)));
         let put = is(|w| matches!(w, Whereabouts::Put { .. }));
+        let elsewhere = is(|w| matches!(w, Whereabouts::Elsewhere(_)));
         let missing = is(|w| matches!(w, Whereabouts::Missing));
-        writeln!(session.out, "  models     {found} found here, {put} added, {missing} missing")?;
+        let unseen = if elsewhere == 0 { String::new() } else { format!(", {elsewhere} where it does not look") };
+        writeln!(session.out, "  models     {found} found here, {put} added{unseen}, {missing} missing")?;
+        let mut rewritten: BTreeMap<(&str, &str), Vec<(&RelativePath, &str)>> = BTreeMap::new();
         for file in &plan.files {
             for (node, old, new) in &file.rewritten {
-                writeln!(session.out, "  {}: node {node} says {new} instead of {old}", file.path)?;
+                rewritten.entry((new, old)).or_default().push((&file.path, node));
             }
+        }
+        for ((new, old), places) in rewritten {
+            let Some((path, node)) = places.first() else { continue };
+            let more = places.len() - 1;
+            let more = if more == 0 { String::new() } else { format!("; so do {}", count(more, "other place")) };
+            writeln!(session.out, "  {path}: node {node} says {new} instead of {old}{more}")?;
         }
         let nodes = plan.nodes.iter().filter(|node| node.fate == Fate::Missing);
         for node in nodes {
             writeln!(session.out, "  missing {}{}", node.node.path, sources(&node.node.sources))?;
         }
         for PlannedModel { model, whereabouts } in &plan.models {
+            if let Whereabouts::Elsewhere(file) = whereabouts {
+                writeln!(session.out, "  unseen  {}, which lies at {}", model.path, file.display())?;
+            }
             if *whereabouts == Whereabouts::Missing {
                 let (path, size) = (&model.path, Bytes(model.size));
                 writeln!(session.out, "  missing {path}, {size}{}", sources(&model.sources))?;
@@ -203,6 +174,13 @@ impl Import {
         }
         if let Some(snapshot) = snapshot {
             writeln!(session.out, "  recorded as v1 {}", snapshot.short())?;
+        }
+        if elsewhere > 0 && !self.preview {
+            session.note(format_args!(
+                "hint: this ComfyUI looks into its models folder and those in its extra_model_paths.yaml: link or move {} there, \
+                 or name their folder in that file",
+                count(elsewhere, "model")
+            ))?;
         }
         if missing > 0 && !self.preview {
             let these = count(missing, "model");
@@ -245,6 +223,10 @@ fn shape(
             Whereabouts::Put { place, fate } => {
                 value["state"] = fate.as_str().into();
                 value["place"] = path(place).into();
+            }
+            Whereabouts::Elsewhere(file) => {
+                value["state"] = "elsewhere".into();
+                value["place"] = path(file).into();
             }
             Whereabouts::Missing => value["state"] = "missing".into(),
         }

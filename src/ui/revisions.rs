@@ -1,6 +1,9 @@
 //! Revisions as a command's arguments: the store, and the environment whose refs short names mean.
 
-use crate::environment::WorkspaceError;
+use std::path::Path;
+
+use crate::environment::config::Config;
+use crate::environment::{Search, WorkspaceError, workspace};
 use crate::history::ref_name::NO_ENVIRONMENT;
 use crate::history::syntax::range;
 use crate::history::walk::WalkOptions;
@@ -21,6 +24,10 @@ impl Session<'_> {
     /// Opens the store and settles the environment: the one asked for (it is enough that it has refs), else the active
     /// one, else, in a workspace without any, none.
     pub fn revisions(&mut self) -> Result<Revisions, Failure> {
+        let root = Search::from_here(self.globals.workspace.as_deref()).find()?;
+        if let Err(mistake) = Config::read(&root.join("comfrey.toml")) {
+            return self.revisions_without_settings(&root, mistake.into());
+        }
         let workspace = self.workspace()?;
         let store = workspace.store().clone();
         let environment = match self.environment_named() {
@@ -43,6 +50,18 @@ impl Session<'_> {
             },
         };
         Ok(Revisions { store, environment })
+    }
+
+    /// A mistake in the settings matters only where they alone could say which environment is meant.
+    fn revisions_without_settings(&mut self, root: &Path, mistake: Failure) -> Result<Revisions, Failure> {
+        let environment = match (self.environment_named(), &workspace::names_in(root)?[..]) {
+            (Some(name), _) => name,
+            (None, []) => NO_ENVIRONMENT.to_owned(),
+            (None, [only]) => only.to_string(),
+            (None, _) => return Err(mistake),
+        };
+        self.warn(format_args!("the settings are not read: {}", mistake.message))?;
+        Ok(Revisions { store: self.store()?, environment })
     }
 
     /// What to write down of this command when it changes refs.

@@ -59,13 +59,15 @@ impl Session<'_> {
     /// The workspace to work in (see [`Search::find`]), its settings read and its store open.
     pub fn workspace(&mut self) -> Result<Workspace, Failure> {
         let search = Search::from_here(self.globals.workspace.as_deref());
-        let workspace = Workspace::find(&search, &self.store_options())?;
+        let mut workspace = Workspace::find(&search, &self.store_options())?;
         if !std::mem::replace(&mut self.warned, true) {
             for warning in workspace.config().warnings() {
                 self.warn(warning)?;
             }
         }
-        self.recover(workspace.root(), workspace.store())?;
+        if self.recover(workspace.root(), workspace.store())? {
+            workspace = Workspace::find(&search, &self.store_options())?;
+        }
         Ok(workspace)
     }
 

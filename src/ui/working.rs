@@ -10,7 +10,7 @@ use crate::models::ModelRoot;
 use crate::observer::Observer;
 use crate::store::{LinkPolicy, Store};
 
-use super::{Failure, Session};
+use super::{Exit, Failure, Session};
 
 /// A workspace and one of its environments.
 pub struct Working {
@@ -62,7 +62,15 @@ impl Session<'_> {
         // Whoever held it until now may have been killed while we waited.
         let store = working.workspace.store().clone();
         if let Some(recovered) = crate::environment::transaction::recover(working.environment.folder(), &store)? {
-            self.tell(&Found { environment: working.environment.name().to_string(), result: Ok(recovered) })?;
+            let environment = working.environment.name().to_string();
+            if recovered.unborn.is_some() {
+                drop(lock);
+                self.recover(working.workspace.root(), &store)?;
+                let message =
+                    format!("`{environment}` was being made by a command that was interrupted, and is undone");
+                return Err(Failure::new(Exit::NotFound, message).hint("`comfrey list` shows the environments"));
+            }
+            self.tell(&Found { environment, result: Ok(recovered) })?;
         }
         Ok((working, lock))
     }
@@ -72,16 +80,18 @@ impl Session<'_> {
         Ok(Who { author: self.author(), time: self.now()?, command: self.command_line.clone() })
     }
 
-    /// Ends what killed commands left half-done, and says so. To be called when a workspace is opened.
-    pub(super) fn recover(&mut self, root: &std::path::Path, store: &Store) -> Result<(), Failure> {
+    /// Ends what killed commands left half-done, and says so. To be called when a workspace is opened. True when an environment went
+    /// that was never finished, and with it what the settings say of it.
+    pub(super) fn recover(&mut self, root: &std::path::Path, store: &Store) -> Result<bool, Failure> {
         let pending = recovery::pending(root);
-        if pending.is_empty() {
-            return Ok(());
+        let mut has_gone = false;
+        if !pending.is_empty() {
+            for found in recovery::recover(root, &pending, store, &self.waiting()) {
+                has_gone |= found.result.as_ref().is_ok_and(|recovered| recovered.unborn.is_some());
+                self.tell(&found)?;
+            }
         }
-        for found in recovery::recover(&pending, store, &self.waiting()) {
-            self.tell(&found)?;
-        }
-        Ok(())
+        Ok(has_gone)
     }
 
     fn tell(&mut self, found: &Found) -> Result<(), Failure> {

@@ -269,14 +269,14 @@ fn the_documented_pack_is_what_pack_writes() {
 
 /// Two ComfyUI folders and a workspace for each. The first has a workflow with two models, a node of the user's own, and both models; the
 /// second has one of the models under another name.
-struct Carried {
-    sandbox: Sandbox,
+pub struct Carried {
+    pub sandbox: Sandbox,
 }
 
-const FLOW: &str = r#"{"last_node_id":2,"nodes":[{"id":1,"type":"CheckpointLoaderSimple","mode":0,"inputs":[],"outputs":[],"widgets_values":["sd.safetensors"]},{"id":2,"type":"LoraLoader","mode":0,"inputs":[],"outputs":[],"widgets_values":["gone.safetensors",1,1]}],"links":[],"groups":[],"config":{},"extra":{},"version":0.4}"#;
+pub const FLOW: &str = r#"{"last_node_id":2,"nodes":[{"id":1,"type":"CheckpointLoaderSimple","mode":0,"inputs":[],"outputs":[],"widgets_values":["sd.safetensors"]},{"id":2,"type":"LoraLoader","mode":0,"inputs":[],"outputs":[],"widgets_values":["gone.safetensors",1,1]}],"links":[],"groups":[],"config":{},"extra":{},"version":0.4}"#;
 
 impl Carried {
-    fn new() -> Carried {
+    pub fn new() -> Carried {
         let sandbox = Sandbox::new();
         for comfyui in ["one", "two"] {
             for file in ["main.py", "nodes.py", "comfyui_version.py", "comfy/x.py", "models/checkpoints/put_here"] {
@@ -300,11 +300,11 @@ impl Carried {
         carried
     }
 
-    fn run(&self, workspace: &str, arguments: &[&str]) -> Run {
+    pub fn run(&self, workspace: &str, arguments: &[&str]) -> Run {
         self.sandbox.comfrey([&["--workspace", workspace], arguments].concat())
     }
 
-    fn import(&self, file: &str, more: &[&str]) -> Run {
+    pub fn import(&self, file: &str, more: &[&str]) -> Run {
         self.run("b", &[&["import", file, "--name", "new", "--comfyui", "two"], more].concat())
     }
 
@@ -468,43 +468,20 @@ fn nasty_archives_are_refused_with_name_and_rule() {
 }
 
 #[test]
-fn a_million_entries_and_a_thousandfold_bomb_are_refused() {
+fn a_thousandfold_bomb_is_refused() {
     let carried = Carried::new();
-    let write = |name: &str, fill: &dyn Fn(&mut dyn std::io::Write)| {
-        let file = std::fs::File::create(carried.sandbox.join(name)).unwrap();
-        let mut encoder = zstd::Encoder::new(std::io::BufWriter::new(file), 1).unwrap();
-        fill(&mut encoder);
-        std::io::Write::flush(&mut encoder.finish().unwrap()).unwrap();
-    };
-    write("bomb.tar.zst", &|out| {
-        let mut head = raw(b"models/x", tar::EntryType::Regular, b"", b"");
-        let mut header = tar::Header::new_gnu();
-        header.as_mut_bytes().copy_from_slice(&head[..512]);
-        header.set_size(1 << 30);
-        header.set_cksum();
-        head.copy_from_slice(header.as_bytes());
-        out.write_all(&head).unwrap();
-        for _ in 0..64 {
-            out.write_all(&vec![0; 1 << 20]).unwrap();
-        }
-    });
+    let file = std::fs::File::create(carried.sandbox.join("bomb.tar.zst")).unwrap();
+    let mut out = zstd::Encoder::new(std::io::BufWriter::new(file), 1).unwrap();
+    let mut header = tar::Header::new_gnu();
+    header.as_mut_bytes().copy_from_slice(&raw(b"models/x", tar::EntryType::Regular, b"", b"")[..512]);
+    header.set_size(1 << 30);
+    header.set_cksum();
+    std::io::Write::write_all(&mut out, header.as_bytes()).unwrap();
+    for _ in 0..64 {
+        std::io::Write::write_all(&mut out, &vec![0; 1 << 20]).unwrap();
+    }
+    std::io::Write::flush(&mut out.finish().unwrap()).unwrap();
     carried.refused("bomb.tar.zst", "it unpacks to more than 500 times its size");
-    // Names of no pattern, so that it is the number and not the ratio that is refused.
-    write("many.tar.zst", &|out| {
-        let mut entry = raw(b"d/", tar::EntryType::Regular, b"", b"");
-        let rest: u32 = entry.iter().map(|byte| u32::from(*byte)).sum::<u32>()
-            - entry[148..156].iter().map(|byte| u32::from(*byte)).sum::<u32>();
-        let mut state = 1u64;
-        for _ in 0..1_000_000 {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            let name = format!("{state:016x}");
-            entry[2..18].copy_from_slice(name.as_bytes());
-            let sum = rest + 8 * 32 + name.bytes().map(u32::from).sum::<u32>();
-            entry[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
-            out.write_all(&entry).unwrap();
-        }
-    });
-    carried.refused("many.tar.zst", "more than 999999 entries");
 }
 
 #[test]
@@ -524,35 +501,4 @@ fn a_bundle_whose_bytes_are_not_those_of_its_lock_is_refused() {
         carried.sandbox.write("bad.tar", &bytes);
         carried.refused("bad.tar", reason);
     }
-}
-
-#[test]
-fn a_fault_at_every_step_of_import_leaves_all_or_nothing() {
-    let carried = Carried::new();
-    carried.run("a", &["export", "x.tar.zst"]).success();
-    let before = carried.second();
-    let mut step = 1;
-    loop {
-        assert!(step < 400, "it never passes");
-        let arguments = ["--workspace", "b", "import", "x.tar.zst", "--name", "new", "--comfyui", "two"];
-        let mut command = carried.sandbox.comfrey_command(arguments);
-        command.env("COMFREY_FAULT_AT", step.to_string());
-        let run = Run::of(command);
-        if run.code == 0 {
-            break;
-        }
-        let is_file = |path: &&String| !path.ends_with("two/user") && !path.contains("two/user/default");
-        let after = carried.second();
-        assert!(!run.stderr.contains("panicked"), "step {step}: {}", run.stderr);
-        assert_eq!(
-            after.iter().filter(is_file).collect::<Vec<_>>(),
-            before.iter().filter(is_file).collect::<Vec<_>>(),
-            "step {step}: {}",
-            run.stderr
-        );
-        step += 1;
-    }
-    assert!(step > 10, "only {step} steps");
-    let status = carried.run("b", &["status", "--json"]).success();
-    assert_eq!(serde_json::from_str::<Value>(&status.stdout).unwrap()["clean"], true);
 }

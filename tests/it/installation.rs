@@ -123,7 +123,8 @@ impl Installation {
     }
 }
 
-fn collect(folder: &Path, name: &str, found: &mut BTreeMap<String, Vec<u8>>) {
+/// Every file below `folder` with its content, its path beginning with `name`; links with their targets, and empty folders.
+pub fn collect(folder: &Path, name: &str, found: &mut BTreeMap<String, Vec<u8>>) {
     let Ok(entries) = std::fs::read_dir(folder) else { return };
     let mut empty = true;
     for entry in entries {

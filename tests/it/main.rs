@@ -10,6 +10,7 @@ mod fsck;
 mod gc;
 mod hash_object;
 mod history;
+mod import;
 mod installation;
 mod models;
 mod parse_workflow;

@@ -64,7 +64,10 @@ impl From<ExportError> for Failure {
         let message = error.to_string();
         match error {
             ExportError::Io { path, source } => Failure::io(path.display(), &source),
-            ExportError::Suffix(_) => Failure::new(Exit::Usage, message),
+            ExportError::Suffix(path) => Failure::new(Exit::Usage, message).hint(format!(
+                "`{}.tar.zst` is the smallest; .tar.gz, .tgz and .tar work too",
+                path.with_extension("").display()
+            )),
             ExportError::Manifest(_) | ExportError::ManifestNotText => {
                 Failure::new(Exit::Damaged, message).hint("put pyproject.toml right, and commit")
             }
@@ -113,8 +116,6 @@ impl From<ImportError> for Failure {
             ImportError::History(error) => error.into(),
             ImportError::Transaction(error) => error.into(),
             ImportError::Commit(error) => error.into(),
-            ImportError::Halfway { .. } => Failure::new(Exit::Damaged, message)
-                .hint("the next command tries again; `comfrey undo` takes the import back"),
             ImportError::Interrupted => Failure::new(Exit::Interrupted, message),
         }
     }
