@@ -313,3 +313,162 @@ fn unknown_revisions_and_wrong_usage_have_their_codes() {
     homeless.write("in/a", "x");
     homeless.comfrey(["write-tree", "in"]).fails_with(3);
 }
+
+/// A tree, and a folder that differs from it in every way: to be replaced, added, taken away, left alone.
+fn between_two() -> (Sandbox, String, [String; 2]) {
+    let sandbox = workspace();
+    for (path, text) in [("a", "new a"), ("b/c", "new c"), ("b/d", "d"), ("e/f/g", "new g"), ("h", "h"), ("i/j", "j")] {
+        sandbox.write(format!("in/{path}"), text);
+    }
+    let tree = sandbox.comfrey(["write-tree", "in"]).success().line().to_owned();
+    sandbox.write("other/x", "x");
+    let other = sandbox.comfrey(["write-tree", "other"]).success().line().to_owned();
+    fill_target(&sandbox);
+    let before = sandbox.comfrey(["write-tree", "out"]).success().line().to_owned();
+    let wanted = tree.clone();
+    (sandbox, other, [before, wanted])
+}
+
+fn fill_target(sandbox: &Sandbox) {
+    drop(fs::remove_dir_all(sandbox.join("out")));
+    for (path, text) in
+        [("a", "old a"), ("b/c", "old c"), ("b/d", "d"), ("e/extra", "x"), ("extra/y", "y"), ("h", "old")]
+    {
+        sandbox.write(format!("out/{path}"), text);
+    }
+}
+
+fn staged(sandbox: &Sandbox) -> usize {
+    let names = fs::read_dir(sandbox.path()).unwrap().map(|entry| entry.unwrap().file_name());
+    names.filter(|name| name.to_string_lossy().starts_with(".comfrey-staging")).count()
+}
+
+#[test]
+fn a_check_out_that_dies_at_any_step_is_ended_by_the_next_one_there() {
+    let (sandbox, other, [before, wanted]) = between_two();
+    for exact in [false, true] {
+        fill_target(&sandbox);
+        let more: &[&str] = if exact { &["--exact"] } else { &[] };
+        let check_out = |tree: &str| sandbox.comfrey_command([&["checkout-tree", tree, "out"], more].concat());
+        Run::of(check_out(&wanted)).success();
+        let after = sandbox.comfrey(["write-tree", "out"]).success().line().to_owned();
+        assert_eq!(exact, after == wanted);
+        let mut ends = [0, 0];
+        for k in 1.. {
+            fill_target(&sandbox);
+            let mut command = check_out(&wanted);
+            command.env("COMFREY_FAULT_AT", format!("{k}!"));
+            let run = Run::of(command);
+            // One to another folder beside it.
+            let next = sandbox.comfrey(["checkout-tree", &other, "elsewhere"]).success();
+            fs::remove_dir_all(sandbox.join("elsewhere")).unwrap();
+            let now = sandbox.comfrey(["write-tree", "out"]).success().line().to_owned();
+            assert!(now == before || now == after, "step {k}: {}", next.stderr);
+            assert_eq!(staged(&sandbox), 0, "step {k}: {}", next.stderr);
+            if run.code == 0 {
+                break;
+            }
+            assert!(
+                next.stderr.contains("which an interrupted check-out left") || now == before,
+                "step {k}: {}",
+                next.stderr
+            );
+            ends[usize::from(now == after)] += 1;
+        }
+        assert!(ends[0] > 0 && ends[1] > 3, "{ends:?}");
+    }
+}
+
+#[test]
+fn what_was_changed_after_a_check_out_died_is_not_lost_to_the_next() {
+    let (sandbox, other, [_, wanted]) = between_two();
+    let mut kept = 0;
+    for k in 1.. {
+        fill_target(&sandbox);
+        let mut command = sandbox.comfrey_command(["checkout-tree", &wanted, "out", "--exact"]);
+        command.env("COMFREY_FAULT_AT", format!("{k}!"));
+        let run = Run::of(command);
+        for path in ["a", "b/c", "h"] {
+            sandbox.write(format!("out/{path}"), format!("edited after the crash: {path}"));
+        }
+        let next = sandbox.comfrey(["checkout-tree", &other, "elsewhere"]).success();
+        for path in ["a", "b/c", "h"] {
+            let text = String::from_utf8(sandbox.read(format!("out/{path}"))).unwrap();
+            assert!(text.starts_with("edited after"), "step {k}: {path} says {text}\n{}", next.stderr);
+        }
+        kept += staged(&sandbox);
+        for entry in fs::read_dir(sandbox.path()).unwrap().map(|entry| entry.unwrap()) {
+            if entry.file_name().to_string_lossy().starts_with(".comfrey-staging") {
+                assert!(next.stderr.contains("was changed meanwhile"), "{}", next.stderr);
+                fs::remove_dir_all(entry.path()).unwrap();
+            }
+        }
+        if run.code == 0 {
+            break;
+        }
+    }
+    assert!(kept > 0);
+}
+
+#[test]
+fn what_gave_way_to_a_check_out_that_died_is_moved_aside_if_that_was_asked_for() {
+    let (sandbox, other, [_, wanted]) = between_two();
+    for k in 1.. {
+        fill_target(&sandbox);
+        drop(fs::remove_dir_all(sandbox.join("aside")));
+        let arguments = ["checkout-tree", &wanted, "out", "--exact", "--move-aside", "aside"];
+        let mut command = sandbox.comfrey_command(arguments);
+        command.env("COMFREY_FAULT_AT", format!("{k}!"));
+        let run = Run::of(command);
+        sandbox.comfrey(["checkout-tree", &other, "elsewhere"]).success();
+        let there = |path: &str| fs::read_to_string(sandbox.join(path)).unwrap_or_default();
+        for (path, text) in [("a", "old a"), ("b/c", "old c"), ("extra/y", "y"), ("e/extra", "x"), ("h", "old")] {
+            let found = [there(&format!("out/{path}")), there(&format!("aside/{path}"))];
+            assert!(found.iter().any(|found| found == text), "step {k}: {path} is {found:?}");
+        }
+        if run.code == 0 {
+            break;
+        }
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_check_out_killed_at_random_moments_is_ended_by_the_next_one() {
+    let rounds: u64 = std::env::var("COMFREY_KILL_ROUNDS").ok().and_then(|n| n.parse().ok()).unwrap_or(20);
+    let sandbox = workspace();
+    for n in 0..400 {
+        sandbox.write(format!("in/{}/{n}", n % 20), format!("new {n}"));
+    }
+    let wanted = sandbox.comfrey(["write-tree", "in"]).success().line().to_owned();
+    let fill = || {
+        drop(fs::remove_dir_all(sandbox.join("out")));
+        for n in 0..500 {
+            sandbox.write(format!("out/{}/{n}", n % 20), format!("old {n}"));
+        }
+    };
+    fill();
+    let before = sandbox.comfrey(["write-tree", "out"]).success().line().to_owned();
+    let begun = std::time::Instant::now();
+    sandbox.comfrey(["checkout-tree", &wanted, "out", "--exact"]).success();
+    let whole = begun.elapsed();
+    sandbox.write("other/x", "x");
+    let other = sandbox.comfrey(["write-tree", "other"]).success().line().to_owned();
+    let mut seen = [0, 0];
+    for round in 0..rounds {
+        fill();
+        let mut command = sandbox.comfrey_command(["checkout-tree", &wanted, "out", "--exact"]);
+        command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
+        let mut child = command.spawn().unwrap();
+        std::thread::sleep(whole.mul_f64((round as f64 * 0.618) % 1.0));
+        // The process may have ended by itself.
+        drop(child.kill());
+        child.wait().unwrap();
+        let next = sandbox.comfrey(["checkout-tree", &other, "other"]).success();
+        let now = sandbox.comfrey(["write-tree", "out"]).success().line().to_owned();
+        assert!(now == before || now == wanted, "round {round}: {}", next.stderr);
+        assert_eq!(staged(&sandbox), 0, "round {round}: {}", next.stderr);
+        seen[usize::from(now == wanted)] += 1;
+    }
+    eprintln!("{rounds} rounds: {} as before, {} as wanted", seen[0], seen[1]);
+}

@@ -8,8 +8,10 @@
 //! - [`compare`]: what is to be done, as a value
 //! - [`stage`]: everything new, in a folder of its own
 //! - [`mod@place`]: moving into place, and back if that fails
+//! - [`leftover`]: what a killed check-out left, brought to its end by the next
 
 pub mod compare;
+pub mod leftover;
 pub mod place;
 pub mod stage;
 #[cfg(test)]
@@ -124,6 +126,8 @@ pub struct AbsentModel {
 
 /// Makes `dir` hold what the tree holds. `dir` may be absent, with folders above it; if it is a link to a folder, the folder is meant.
 ///
+/// What a check-out that was killed left there is ended first.
+///
 /// Errors: an object is missing or damaged; something is in the way; the file system refuses. Nothing has changed then.
 pub fn check_out(
     store: &Store,
@@ -132,7 +136,12 @@ pub fn check_out(
     options: &CheckOutOptions,
     observer: &dyn Observer,
 ) -> Result<CheckedOut, Error> {
-    let target = Target::find(dir)?;
+    let mut target = Target::find(dir)?;
+    leftover::end_all(&target, observer);
+    if target.existing.is_none() {
+        // It may be there now.
+        target = Target::find(dir)?;
+    }
     let plan = Comparison { store, options, observer, target: &target }.plan(tree)?;
     carry_out(store, &target, &plan, options, observer)
 }
@@ -168,6 +177,8 @@ fn carry_out(
                 folder.flush_file_system().map_err(|source| Error::Io { path: target.path.clone(), source })
             }
         };
+        leftover::note(target, plan, &stage, &staged, options)
+            .map_err(|source| Error::Io { path: stage.path.clone(), source })?;
         flush(&stage.folder)?;
         // Before this moment nobody but us could write to what was staged: see `KnownFiles`.
         let known = store.known_files();
@@ -188,8 +199,11 @@ fn carry_out(
             done.left_behind = stage.remove().err().map(|_| stage.path);
             Ok(done)
         }
-        // What could not be put back must not be thrown away.
-        Err(error @ Error::NotTakenBack { .. }) => Err(error),
+        // What could not be put back must not be thrown away, nor be taken for what a killed check-out left.
+        Err(error @ Error::NotTakenBack { .. }) => {
+            stage.keep();
+            Err(error)
+        }
         Err(error) => {
             drop(stage.remove());
             Err(error)

@@ -12,6 +12,7 @@ use super::stage::{Stage, Staged};
 use super::{CheckOutOptions, Displaced, Target};
 use crate::platform::folder::{FileKind, Folder, Status};
 use crate::platform::identity::FileStamp;
+use crate::store::faults::Effect;
 use crate::worktree::Error;
 
 /// A folder that takes part in a move.
@@ -96,6 +97,7 @@ impl Placing<'_> {
             self.step(&path, (Spot::New, name), standing)?;
             return Ok(None);
         };
+        self.stage.faults().before(Effect::Rename, &path).map_err(|source| self.fail(&path, source))?;
         let place = match self.exchange((Spot::New, name.clone()), standing.clone()) {
             Ok(()) => (Spot::New, name),
             Err(error) if error.kind() == io::ErrorKind::Unsupported => {
@@ -120,12 +122,14 @@ impl Placing<'_> {
         let (Some(folder), Some(last)) = (to.parent(), to.file_name()) else { return Ok(()) };
         std::fs::create_dir_all(folder).map_err(|source| Error::Io { path: folder.to_owned(), source })?;
         let (from, to_spot) = ((spot, name), (Spot::Aside(folder.to_owned()), last.to_owned()));
+        self.stage.faults().before(Effect::Rename, &to).map_err(|source| Error::Io { path: to.clone(), source })?;
         self.moved(&from, &to_spot).map_err(|source| Error::Io { path: to.clone(), source })?;
         self.done.push(Step::Move { from, to: to_spot });
         Ok(())
     }
 
     fn step(&mut self, path: &Path, from: (Spot, OsString), to: (Spot, OsString)) -> Result<(), Error> {
+        self.stage.faults().before(Effect::Rename, path).map_err(|source| self.fail(path, source))?;
         self.moved(&from, &to).map_err(|source| self.fail(path, source))?;
         self.done.push(Step::Move { from, to });
         Ok(())

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! .comfrey-staging-…/   entered by its owner alone
+//!   lock, steps         for whoever comes after a crash: see `leftover`
 //!   new/0 new/1 …       one name an entry of the plan: a file, a link, or a whole folder
 //!   old/…               what had to give way
 //!   large/…             large files on their way into a folder
@@ -16,12 +17,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rayon::prelude::*;
 
 use super::compare::{Plan, Put, relative};
-use super::{AbsentModel, CheckOutOptions, Target};
+use super::{AbsentModel, CheckOutOptions, Target, leftover};
 use crate::object::{Entry, EntryKind, Kind, ObjectId};
 use crate::observer::{Observer, Unit};
 use crate::platform::folder::{Folder, Permissions};
 use crate::platform::identity::FileStamp;
+use crate::platform::lock::{Access, LockFile};
 use crate::platform::names;
+use crate::store::faults::Faults;
 use crate::store::large::LARGE;
 use crate::store::{self, Known, LinkPolicy, Store};
 use crate::worktree::Error;
@@ -43,6 +46,10 @@ pub struct Stage<'a> {
     pub new: Folder,
     pub old: Folder,
     large: Folder,
+    /// True when it lies in the target and not beside it.
+    pub lies_in_target: bool,
+    /// Held as long as the owner lives; nothing where the file system has no locks, and nobody will ever take the folder for a dead one's.
+    lock: Option<LockFile>,
     entries: AtomicU64,
     large_files: AtomicU64,
 }
@@ -127,10 +134,26 @@ impl<'a> Stage<'a> {
         let folder = home.open_folder(&name).map_err(fail)?;
         let part = |name: &str| folder.create_folder(name.as_ref()).and_then(|()| folder.open_folder(name.as_ref()));
         let (new, old, large) = (part("new").map_err(fail)?, part("old").map_err(fail)?, part("large").map_err(fail)?);
+        let lies_in_target = !std::ptr::eq(home, &target.above);
+        let lock = LockFile::try_take(&path.join(leftover::LOCK), Access::Exclusive).ok().flatten();
         let home = home.try_clone().map_err(fail)?;
-        let (entries, large_files) = Default::default();
-        let target = target.path.clone();
-        Ok(Stage { store, options, observer, target, home, name, path, folder, new, old, large, entries, large_files })
+        Ok(Stage {
+            store,
+            options,
+            observer,
+            target: target.path.clone(),
+            home,
+            name,
+            path,
+            folder,
+            new,
+            old,
+            large,
+            lies_in_target,
+            lock,
+            entries: AtomicU64::new(0),
+            large_files: AtomicU64::new(0),
+        })
     }
 
     fn make(home: &Folder, path: &Path) -> Result<OsString, Error> {
@@ -388,20 +411,43 @@ impl<'a> Stage<'a> {
 
     /// Removes the staging folder and everything in it. Inner folders are first moved to the top, so that depth costs neither
     /// stack nor open files.
-    pub fn remove(&self) -> io::Result<()> {
-        remove_all(&self.home, &self.name)
+    pub fn remove(&mut self) -> io::Result<()> {
+        let removed = remove_all(&self.home, &self.name);
+        self.lock = None;
+        removed
+    }
+
+    /// Leaves the folder to its user.
+    pub fn keep(&mut self) {
+        if let Some(lock) = self.lock.take() {
+            drop(lock.remove());
+        }
+    }
+
+    /// The seam for tests.
+    pub fn faults(&self) -> &Faults {
+        self.store.faults()
     }
 }
 
 /// Removes a folder with all that is in it.
-fn remove_all(home: &Folder, name: &OsStr) -> io::Result<()> {
+pub(super) fn remove_all(home: &Folder, name: &OsStr) -> io::Result<()> {
     let top = home.open_folder(name)?;
+    // First what says that there is more to do; last what says that it is ours, so that after a crash here the next one goes on.
+    let remove = |name: &str| match top.remove_file(name.as_ref()) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    };
+    remove(leftover::STEPS)?;
     let mut moved = 0u64;
     let waiting = Mutex::new(vec![OsString::new()]);
     let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).pop();
     while let Some(name) = next() {
         let folder = if name.is_empty() { top.try_clone()? } else { top.open_folder(&name)? };
         for listed in folder.list()? {
+            if name.is_empty() && listed.name == leftover::LOCK {
+                continue;
+            }
             match folder.remove_file(&listed.name) {
                 Ok(()) => continue,
                 // A folder, as some systems say it.
@@ -417,6 +463,7 @@ fn remove_all(home: &Folder, name: &OsStr) -> io::Result<()> {
             top.remove_folder(&name)?;
         }
     }
+    remove(leftover::LOCK)?;
     drop(top);
     home.remove_folder(name)
 }
