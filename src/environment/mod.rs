@@ -37,11 +37,13 @@
 //! - [`rollback`]: the working state made equal to a version, or to what was before an operation
 //! - [`model_roots`]: where an environment's ComfyUI finds models
 //! - [`model_place`]: what lies where a model should be
+//! - [`copies`]: files outside the store that may hold an object's bytes
 
 pub mod adopt;
 pub mod commit;
 pub mod compare;
 pub mod config;
+pub mod copies;
 pub mod discover;
 pub mod draft;
 #[allow(clippy::module_inception, reason = "the floor is named for its main concept, which has a room of its own")]

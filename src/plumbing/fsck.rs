@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::environment::Search;
+use crate::environment::copies::Copies;
+use crate::environment::workspace::STORE_FOLDER;
 use crate::store::fsck::{self, Contents, Fault, Options, Report};
 use crate::store::rebuild::{self, Rebuilt};
 use crate::store::{Store, repair};
@@ -63,6 +66,8 @@ fn duration(text: &str) -> Result<Duration, String> {
 
 impl Command for Fsck {
     fn run(self, session: &mut Session<'_>) -> Result<Exit, Failure> {
+        let folder = Search::from_here(session.globals.workspace.as_deref()).find()?.join(STORE_FOLDER);
+        let format = if self.repair { repair::format_file(&folder, &session.store_options())? } else { None };
         let store = session.store()?;
         let rebuilt = if self.rebuild_index { Some(rebuild::rebuild(&store, session.observer)?) } else { None };
         if let Some(rebuilt) = &rebuilt
@@ -74,14 +79,35 @@ impl Command for Fsck {
         let options = Options { now: session.now()?.milliseconds, contents, ..Options::default() };
         let mut report = fsck::check(&store, &options, session.observer)?;
         if self.repair {
-            repair::repair(&store, &mut report, &|_| Vec::new(), session.observer)?;
+            self.repair(&store, &mut report, session)?;
         }
+        report.faults.splice(0..0, format);
         if session.globals.json {
             session.print_json(&document(&report, rebuilt.as_ref()))?;
         } else {
             tell(&store, &report, session)?;
         }
         Ok(if report.is_clean() { Exit::Done } else { Exit::Damaged })
+    }
+}
+
+impl Fsck {
+    /// With copies from the model folders and the working files, as far as the workspace can be asked for them.
+    fn repair(&self, store: &Store, report: &mut Report, session: &mut Session<'_>) -> Result<(), Failure> {
+        if report.faults.iter().all(|fault| fault.id.is_none()) {
+            return Ok(repair::repair(store, report, &|_, _| Vec::new(), session.observer)?);
+        }
+        let observer = session.observer;
+        let workspace = match session.workspace() {
+            Ok(workspace) => Some(workspace),
+            Err(failure) => {
+                session.warn(format_args!("copies are looked for in the store alone: {}", failure.message))?;
+                None
+            }
+        };
+        let copies = workspace.as_ref().and_then(|workspace| Copies::new(workspace, observer).ok());
+        let elsewhere = |id: &_, size| copies.as_ref().map(|copies| copies.of(id, size)).unwrap_or_default();
+        Ok(repair::repair(store, report, &elsewhere, observer)?)
     }
 }
 

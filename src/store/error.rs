@@ -16,9 +16,11 @@ pub enum Error {
     NotAStore(PathBuf),
     #[error("{}: a store is here already", .0.display())]
     AlreadyThere(PathBuf),
-    /// The `format` file is unreadable, or asks for what this program cannot do.
+    /// The `format` file asks for what this program cannot do.
     #[error("{}: {reason}", path.display())]
     Format { path: PathBuf, reason: String },
+    #[error("{}: not the format file of a store; it is damaged", .0.display())]
+    FormatDamaged(PathBuf),
     #[error("object {0} is not in the store")]
     NotFound(ObjectId),
     #[error("object {id} is a {found}, not a {wanted}")]

@@ -26,28 +26,41 @@ pub fn text() -> String {
 }
 
 /// Reads and judges the file. Errors: [`Error::NotAStore`] when it is absent, [`Error::Format`] when this program
-/// cannot work with such a store.
+/// cannot work with such a store, [`Error::FormatDamaged`] when it says nothing of the kind.
 pub fn check(folder: &Path) -> Result<()> {
     let path = folder.join(NAME);
     let bytes = std::fs::read(&path).map_err(|source| match source.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Error::NotAStore(folder.to_owned()),
         _ => Error::Io { path: path.clone(), source },
     })?;
-    judge(&bytes).map_err(|reason| Error::Format { path, reason })
+    judge(&bytes).map_err(|judgement| match judgement {
+        Judgement::Unknown(reason) => Error::Format { path, reason },
+        Judgement::Damaged => Error::FormatDamaged(path),
+    })
 }
 
-fn judge(bytes: &[u8]) -> Result<(), String> {
-    let damaged = || "not the format file of a store; it is damaged".to_owned();
+/// Why a store cannot be used.
+#[derive(Debug, PartialEq, Eq)]
+enum Judgement {
+    Unknown(String),
+    Damaged,
+}
+
+fn judge(bytes: &[u8]) -> Result<(), Judgement> {
+    let damaged = || Judgement::Damaged;
     let text = std::str::from_utf8(bytes).map_err(|_| damaged())?;
     let mut lines = text.lines();
     let version = lines.next().and_then(|line| line.strip_prefix("comfrey store ")).ok_or_else(damaged)?;
     let version: u32 = version.trim().parse().map_err(|_| damaged())?;
     if version != VERSION {
-        return Err(format!("a store of version {version}, which this program does not know (it knows {VERSION})"));
+        let reason = format!("a store of version {version}, which this program does not know (it knows {VERSION})");
+        return Err(Judgement::Unknown(reason));
     }
     let required = lines.find_map(|line| line.strip_prefix("requires:")).ok_or_else(damaged)?;
     match required.split_whitespace().find(|feature| !FEATURES.contains(feature)) {
-        Some(unknown) => Err(format!("the store requires `{unknown}`, which this program does not know")),
+        Some(unknown) => {
+            Err(Judgement::Unknown(format!("the store requires `{unknown}`, which this program does not know")))
+        }
         None => Ok(()),
     }
 }
@@ -77,9 +90,11 @@ mod tests {
 
     #[test]
     fn unknown_versions_and_features_and_damage_are_refused() {
-        for bad in ["", "comfrey", "comfrey store 2\nrequires:\n", "comfrey store 1\nrequires: large-2\n", "\0\0\0\0"] {
-            assert!(judge(bad.as_bytes()).is_err(), "{bad:?}");
+        for bad in ["", "comfrey", "comfrey store x\n", "comfrey store 1\n", "\0\0\0\0"] {
+            assert_eq!(judge(bad.as_bytes()), Err(Judgement::Damaged), "{bad:?}");
         }
-        assert!(judge(b"comfrey store 1\nrequires: x\n").unwrap_err().contains("`x`"));
+        for unknown in ["comfrey store 2\nrequires:\n", "comfrey store 1\nrequires: large-2\n"] {
+            assert!(matches!(judge(unknown.as_bytes()), Err(Judgement::Unknown(_))), "{unknown:?}");
+        }
     }
 }

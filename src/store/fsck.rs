@@ -79,6 +79,8 @@ pub struct Fault {
 /// Sorts of faults.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum What {
+    /// The file that says what sort of store it is.
+    Format,
     /// The index cannot be used, or names what is not there.
     Index,
     /// A segment file is not as it should be.
@@ -94,6 +96,7 @@ pub enum What {
 impl What {
     pub fn as_str(self) -> &'static str {
         match self {
+            What::Format => "format",
             What::Index => "index",
             What::Segment => "segment",
             What::Damaged => "damaged",

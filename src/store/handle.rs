@@ -100,7 +100,7 @@ impl Store {
         Ok(Store::assemble(folder, options, faults))
     }
 
-    fn assemble(folder: &Path, options: &StoreOptions, faults: Faults) -> Store {
+    pub(super) fn assemble(folder: &Path, options: &StoreOptions, faults: Faults) -> Store {
         let faults = Arc::new(faults);
         Store {
             shared: Arc::new(Shared {

@@ -7,24 +7,69 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
+use super::faults::Faults;
 use super::fsck::{Fault, Report, What};
 use super::gc::{Plan, Shrink};
 use super::index::{Additions, Corrections};
 use super::large::LinkPolicy;
 use super::locator::{At, Located};
 use super::segment::{self, Frames, Stretch};
-use super::{Error, Result, Store, rebuild, sweep};
+use super::{Error, Result, Store, StoreOptions, format, rebuild, sweep};
 use crate::digest::{self, Threads, Wanted};
-use crate::object::ObjectId;
+use crate::object::{Kind, ObjectId};
 use crate::observer::{Observer, Silent};
 
-/// Repairs what it can, and says of each fault what was done. `elsewhere` knows files that may hold an object's bytes.
-pub fn repair(
-    store: &Store,
-    report: &mut Report,
-    elsewhere: &dyn Fn(&ObjectId) -> Vec<PathBuf>,
-    observer: &dyn Observer,
-) -> Result<()> {
+/// Knows files that may hold the bytes of an object, of this size where it is known.
+pub type Elsewhere<'a> = dyn Fn(&ObjectId, Option<u64>) -> Vec<PathBuf> + 'a;
+
+/// Writes a damaged or lost `format` file again, if the rest of the store shows that it was one of the only version there is. Answers
+/// with the fault that it was; nothing when there was none.
+///
+/// Errors: as [`Store::open`], where nothing shows what it was.
+pub fn format_file(folder: &Path, options: &StoreOptions) -> Result<Option<Fault>> {
+    let reason = match format::check(folder) {
+        Ok(()) => return Ok(None),
+        Err(Error::FormatDamaged(_)) => "it is damaged",
+        Err(Error::NotAStore(_)) if folder.join("segments").is_dir() => "it is gone",
+        Err(error) => return Err(error),
+    };
+    let store = Store::assemble(folder, options, Faults::of_environment());
+    if !is_of_this_version(&store)? {
+        return format::check(folder).map(|()| None);
+    }
+    format::create(folder)?;
+    Ok(Some(Fault {
+        what: What::Format,
+        id: None,
+        kind: None,
+        file: Some(folder.join(format::NAME)),
+        reason: reason.into(),
+        needed_by: Vec::new(),
+        repaired: Some("written again; index and segments are of the version that this program knows".into()),
+    }))
+}
+
+/// True when the index can be used and names objects, and every segment begins with a whole frame as this program writes them.
+fn is_of_this_version(store: &Store) -> Result<bool> {
+    if store.index().check().is_err() || store.index().count()? == 0 {
+        return Ok(false);
+    }
+    for (number, _) in store.segments().list()? {
+        let mut frames = Frames::open(&store.segments().path(number))?;
+        let is_known = match frames.next() {
+            Some(Ok(Stretch::Frame { offset, header })) => frames.object(offset, &header).is_ok(),
+            None => true,
+            _ => false,
+        };
+        if !is_known {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Repairs what it can, and says of each fault what was done. What `elsewhere` names is verified before it is taken.
+pub fn repair(store: &Store, report: &mut Report, elsewhere: &Elsewhere<'_>, observer: &dyn Observer) -> Result<()> {
     if report.faults.iter().any(|fault| fault.what == What::Index) {
         let rebuilt = rebuild::rebuild(store, observer)?;
         for fault in report.faults.iter_mut().filter(|fault| fault.what == What::Index) {
@@ -42,11 +87,26 @@ fn objects(
     store: &Store,
     report: &mut Report,
     wrong: &[ObjectId],
-    elsewhere: &dyn Fn(&ObjectId) -> Vec<PathBuf>,
+    elsewhere: &Elsewhere<'_>,
     observer: &dyn Observer,
 ) -> Result<()> {
     let frames = whole_frames(store, wrong, observer)?;
     let locators: HashMap<ObjectId, _> = wrong.iter().copied().zip(store.index().locators(wrong)?).collect();
+    let mut copies: HashMap<ObjectId, PathBuf> = HashMap::new();
+    for fault in &report.faults {
+        // Trees and the like are in no file but ours.
+        let Some(id) = fault.id.filter(|id| !frames.contains_key(id)) else { continue };
+        if fault.kind.is_some_and(|kind| kind != Kind::Blob) {
+            continue;
+        }
+        let size = locators.get(&id).copied().flatten().map(|locator| locator.size);
+        let mut candidates: Vec<PathBuf> = store.places(&id)?.into_iter().filter_map(|(path, _)| path).collect();
+        candidates.extend(elsewhere(&id, size));
+        let right = candidates.into_iter().find(|path| {
+            digest::file(path, Wanted::ID, Threads::All, observer).is_ok_and(|digests| digests.id == Some(id))
+        });
+        copies.extend(right.map(|path| (id, path)));
+    }
     let lock = store.lock_for_deleting()?;
     let mut corrections = Corrections::default();
     let mut files: Vec<(usize, PathBuf)> = Vec::new();
@@ -57,11 +117,7 @@ fn objects(
             fault.repaired = Some("found again in a segment".into());
             continue;
         }
-        let mut candidates: Vec<PathBuf> = store.places(&id)?.into_iter().filter_map(|(path, _)| path).collect();
-        candidates.extend(elsewhere(&id));
-        let right = candidates.into_iter().find(|path| {
-            digest::file(path, Wanted::ID, Threads::All, observer).is_ok_and(|digests| digests.id == Some(id))
-        });
+        let right = copies.remove(&id);
         let locator = locators.get(&id).copied().flatten();
         if let Some(locator) = locator {
             corrections.removed.push(id);

@@ -1,9 +1,9 @@
 //! `cat-object` as scripts use it.
 
-use comfrey::object::{Encoded, Entry, EntryKind, EntryName, ObjectId, Operation, Snapshot, Time, Tree};
+use comfrey::object::{Encoded, EntryKind, ObjectId, Time, Tree};
 use comfrey::store::Store;
 
-use crate::support::Sandbox;
+use crate::support::{Sandbox, entry, history_of};
 
 const HELLO: &str = "ea8f163db38682925e4491c5e58d4bb3506ef8c14eb78a86e908c5624a67200f";
 
@@ -15,28 +15,8 @@ fn workspace() -> (Sandbox, [String; 4]) {
     let writer = store.writer().unwrap();
     writer.put(comfrey::object::Kind::Blob, b"hello").unwrap();
     let large = writer.put_file(&sandbox.join("large"), Default::default(), &comfrey::observer::Silent).unwrap().id;
-    let name = EntryName::new("greeting").unwrap();
-    let entry = Entry { name, kind: EntryKind::File, id: ObjectId::of_blob(b"hello"), size: 5 };
-    let tree = Tree::new(vec![entry]).unwrap();
-    let time = Time { milliseconds: 1_763_630_130_250, offset_minutes: 60 };
-    let snapshot = Snapshot {
-        tree: tree.id(),
-        parents: vec![],
-        environment: "demo".into(),
-        author: "Ann".into(),
-        time,
-        message: "first".into(),
-        tool: "comfrey 0".into(),
-    };
-    let operation = Operation {
-        parent: None,
-        command: "commit -m first".into(),
-        author: "Ann".into(),
-        time,
-        refs: [("demo/heads/main".to_owned(), comfrey::object::RefTarget::Snapshot(snapshot.id()))].into(),
-        restore_points: Default::default(),
-        undoes: None,
-    };
+    let tree = Tree::new(vec![entry("greeting", EntryKind::File, ObjectId::of_blob(b"hello"), 5)]).unwrap();
+    let (snapshot, operation) = history_of(&tree, None, Time { milliseconds: 1_763_630_130_250, offset_minutes: 60 });
     writer.put_value(&tree).unwrap();
     writer.put_value(&snapshot).unwrap();
     writer.put_value(&operation).unwrap();

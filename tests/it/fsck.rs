@@ -2,12 +2,10 @@
 
 use std::path::PathBuf;
 
-use comfrey::object::{
-    Encoded, Entry, EntryKind, EntryName, Kind, ObjectId, Operation, RefTarget, Snapshot, Time, Tree,
-};
+use comfrey::object::{Encoded, EntryKind, Kind, ObjectId, Time, Tree};
 use comfrey::store::{LinkPolicy, Store};
 
-use crate::support::{Run, Sandbox};
+use crate::support::{Run, Sandbox, entry, history_of};
 
 /// A store whose newest operation names a snapshot of `flow.json`, `sub/note.txt` and the model `big.ckpt`.
 struct Scene {
@@ -35,7 +33,6 @@ impl Scene {
         let note = writer.put(Kind::Blob, b"a note that somebody wrote").unwrap();
         let model = sandbox.write("models/big.ckpt", vec![9; 2 << 20]);
         let big = writer.put_file(&model, policy, &comfrey::observer::Silent).unwrap().id;
-        let entry = |name: &str, kind, id, size| Entry { name: EntryName::new(name).unwrap(), kind, id, size };
         let sub = Tree::new(vec![entry("note.txt", EntryKind::File, note, 26)]).unwrap();
         writer.put_value(&sub).unwrap();
         let tree = Tree::new(vec![
@@ -46,25 +43,8 @@ impl Scene {
         .unwrap();
         writer.put_value(&tree).unwrap();
         let time = Time { milliseconds: 1_795_168_000_000, offset_minutes: 0 };
-        let snapshot = Snapshot {
-            tree: tree.id(),
-            parents: vec![],
-            environment: "demo".into(),
-            author: "Ann".into(),
-            time,
-            message: "first".into(),
-            tool: "comfrey 0".into(),
-        };
+        let (snapshot, operation) = history_of(&tree, None, time);
         writer.put_value(&snapshot).unwrap();
-        let operation = Operation {
-            parent: None,
-            command: "commit -m first".into(),
-            author: "Ann".into(),
-            time,
-            refs: [("demo/heads/main".to_owned(), RefTarget::Snapshot(snapshot.id()))].into(),
-            restore_points: Default::default(),
-            undoes: None,
-        };
         writer.put_value(&operation).unwrap();
         writer.publish().unwrap();
         drop(writer);
@@ -256,6 +236,105 @@ fn a_format_file_that_is_damaged_stops_every_command_and_is_named() {
         assert!(run.stderr.contains("format"), "{}", run.stderr);
         scene.sandbox.comfrey(["cat-object", "-e", &scene.flow.to_hex()]).fails_with(5);
     }
+}
+
+#[test]
+fn a_damaged_format_file_is_written_again_if_the_store_shows_what_it_was() {
+    let whole = Scene::new().sandbox.read(".comfrey/format");
+    for bytes in [Some(&b""[..]), Some(b"\0\0\0\0\0\0"), Some(b"comfrey sto"), None] {
+        let scene = Scene::new();
+        match bytes {
+            Some(bytes) => drop(scene.sandbox.write(".comfrey/format", bytes)),
+            None => std::fs::remove_file(scene.sandbox.join(".comfrey/format")).unwrap(),
+        }
+        let run = scene.fsck(["--repair"]).success();
+        assert!(
+            run.stdout.contains("format format: it is ") && run.stdout.contains("repaired: written"),
+            "{}",
+            run.stdout
+        );
+        assert_eq!(scene.sandbox.read(".comfrey/format"), whole);
+        scene.fsck(["--read-data"]).success();
+    }
+    // What a newer program may have written is left alone, and so is a store in which nothing speaks for this one.
+    let scene = Scene::new();
+    scene.sandbox.write(".comfrey/format", "comfrey store 2\nrequires:\n");
+    scene.fsck(["--repair"]).fails_with(5);
+    for damage in [".comfrey/store.redb", ".comfrey/segments/00000001.seg"] {
+        let scene = Scene::new();
+        scene.sandbox.write(".comfrey/format", "");
+        scene.edit(&scene.sandbox.join(damage), |bytes| bytes.fill(0));
+        let run = scene.fsck(["--repair"]).fails_with(5);
+        assert!(run.stderr.contains("format"), "{}", run.stderr);
+        assert_eq!(scene.sandbox.read(".comfrey/format"), b"");
+    }
+}
+
+/// A workspace with an installation whose two workflows and one model are committed and whose model is in the store as a copy.
+fn committed() -> (crate::installation::Installation, PathBuf) {
+    let demo = crate::installation::Installation::new();
+    demo.comfrey(["config", "store.models", "copy"]).success();
+    demo.commit("first");
+    let id =
+        demo.comfrey(["hash-object", "../ComfyUI/models/checkpoints/sd15.safetensors"]).success().line().to_owned();
+    let large = demo.sandbox.join(format!("work/.comfrey/large/{}/{}", &id[..2], &id[2..]));
+    assert!(large.exists());
+    (demo, large)
+}
+
+fn flip(path: &PathBuf) {
+    let mut bytes = std::fs::read(path).unwrap();
+    let at = bytes.len() / 2;
+    bytes[at] ^= 1;
+    comfrey::platform::durable::allow_removal(path, &std::fs::metadata(path).unwrap()).unwrap();
+    std::fs::remove_file(path).unwrap();
+    std::fs::write(path, bytes).unwrap();
+}
+
+#[test]
+fn a_damaged_large_file_is_taken_from_a_model_folder() {
+    let (demo, large) = committed();
+    // Under another name, known to the index by size and quick hash alone.
+    let models = demo.comfyui().join("models/checkpoints");
+    std::fs::rename(models.join("sd15.safetensors"), models.join("renamed.safetensors")).unwrap();
+    demo.comfrey(["models", "index"]).success();
+    flip(&large);
+    let run = demo.comfrey(["fsck", "--read-data"]).fails_with(5);
+    assert!(run.stdout.contains("damaged blob"), "{}", run.stdout);
+    let run = demo.comfrey(["fsck", "--read-data", "--repair"]).success();
+    assert!(
+        run.stdout.contains("repaired: taken from") && run.stdout.contains("renamed.safetensors"),
+        "{}",
+        run.stdout
+    );
+    demo.comfrey(["fsck", "--read-data"]).success();
+}
+
+#[test]
+fn a_model_that_only_seems_the_same_repairs_nothing() {
+    let (demo, large) = committed();
+    let model = demo.comfyui().join("models/checkpoints/sd15.safetensors");
+    let mut bytes = std::fs::read(&model).unwrap();
+    bytes[7] ^= 1;
+    std::fs::write(&model, bytes).unwrap();
+    flip(&large);
+    let run = demo.comfrey(["fsck", "--read-data", "--repair"]).fails_with(5);
+    assert!(run.stdout.contains("set aside") && !run.stdout.contains("taken from"), "{}", run.stdout);
+}
+
+#[test]
+fn a_damaged_workflow_is_taken_from_the_working_files() {
+    let (demo, _) = committed();
+    let id = demo.comfrey(["hash-object", "../ComfyUI/custom_nodes/one.py"]).success().line().to_owned();
+    let segment = demo.sandbox.join("work/.comfrey/segments/00000001.seg");
+    let mut bytes = std::fs::read(&segment).unwrap();
+    let at = bytes.windows(6).position(|window| window == b"z = 1\n").unwrap();
+    bytes[at] ^= 1;
+    std::fs::write(&segment, bytes).unwrap();
+    demo.comfrey(["cat-object", "-p", &id]).fails_with(5);
+    let run = demo.comfrey(["fsck", "--read-data", "--repair"]).success();
+    assert!(run.stdout.contains("repaired: taken from") && run.stdout.contains("one.py"), "{}", run.stdout);
+    assert_eq!(demo.comfrey(["cat-object", "-p", &id]).success().stdout, "z = 1\n");
 }
 
 #[test]

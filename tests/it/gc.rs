@@ -1,14 +1,12 @@
 //! `gc`: what nothing needs goes, in its time and not before; what is needed stays, whatever happens.
 
-use comfrey::object::{
-    Encoded, Entry, EntryKind, EntryName, Kind, ObjectId, Operation, RefTarget, Snapshot, Time, Tree,
-};
+use comfrey::object::{Encoded, EntryKind, Kind, ObjectId, Time, Tree};
 use comfrey::observer::Silent;
 use comfrey::store::faults::Faults;
 use comfrey::store::gc::{self, Models, Options};
 use comfrey::store::{LinkPolicy, Store, fsck};
 
-use crate::support::{Run, Sandbox};
+use crate::support::{Run, Sandbox, entry, history_of};
 
 const DAY: i64 = 86_400_000;
 /// The sandbox's own time.
@@ -24,28 +22,9 @@ fn text(seed: u64, length: usize) -> Vec<u8> {
 fn commit(store: &Store, content: &[u8], time: i64) -> (ObjectId, ObjectId) {
     let writer = store.writer().unwrap();
     let id = writer.put(Kind::Blob, content).unwrap();
-    let entry = Entry { name: EntryName::new("file").unwrap(), kind: EntryKind::File, id, size: content.len() as u64 };
-    let tree = Tree::new(vec![entry]).unwrap();
-    let time = Time { milliseconds: time, offset_minutes: 0 };
-    let snapshot = Snapshot {
-        tree: tree.id(),
-        parents: vec![],
-        environment: "demo".into(),
-        author: "Ann".into(),
-        time,
-        message: "m".into(),
-        tool: "t".into(),
-    };
+    let tree = Tree::new(vec![entry("file", EntryKind::File, id, content.len() as u64)]).unwrap();
     let parent = store.head_operation().unwrap();
-    let operation = Operation {
-        parent,
-        command: "commit".into(),
-        author: "Ann".into(),
-        time,
-        refs: [("demo/heads/main".to_owned(), RefTarget::Snapshot(snapshot.id()))].into(),
-        restore_points: Default::default(),
-        undoes: None,
-    };
+    let (snapshot, operation) = history_of(&tree, parent, Time { milliseconds: time, offset_minutes: 0 });
     writer.put_value(&tree).unwrap();
     writer.put_value(&snapshot).unwrap();
     writer.put_value(&operation).unwrap();
@@ -121,7 +100,7 @@ fn what_something_younger_needs_is_spared() {
     let blob = put(&store, b"in a tree");
     collect(&store, &at(NOW));
     // A pipeline makes a tree of it, and has not come to its snapshot.
-    let entry = Entry { name: EntryName::new("x").unwrap(), kind: EntryKind::File, id: blob, size: 9 };
+    let entry = entry("x", EntryKind::File, blob, 9);
     let writer = store.writer().unwrap();
     writer.put_value(&Tree::new(vec![entry]).unwrap()).unwrap();
     writer.publish().unwrap();

@@ -7,6 +7,36 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use comfrey::object::{Encoded, Entry, EntryKind, EntryName, ObjectId, Operation, RefTarget, Snapshot, Time, Tree};
+
+/// An entry of a tree.
+pub fn entry(name: &str, kind: EntryKind, id: ObjectId, size: u64) -> Entry {
+    Entry { name: EntryName::new(name).unwrap(), kind, id, size }
+}
+
+/// A snapshot of a tree in the environment `demo`, and the operation that makes it the branch `main` there.
+pub fn history_of(tree: &Tree, parent: Option<ObjectId>, time: Time) -> (Snapshot, Operation) {
+    let snapshot = Snapshot {
+        tree: tree.id(),
+        parents: vec![],
+        environment: "demo".into(),
+        author: "Ann".into(),
+        time,
+        message: "first".into(),
+        tool: "comfrey 0".into(),
+    };
+    let operation = Operation {
+        parent,
+        command: "commit -m first".into(),
+        author: "Ann".into(),
+        time,
+        refs: [("demo/heads/main".to_owned(), RefTarget::Snapshot(snapshot.id()))].into(),
+        restore_points: Default::default(),
+        undoes: None,
+    };
+    (snapshot, operation)
+}
+
 /// A temporary folder that is `HOME` and the working directory of the programs run in it.
 pub struct Sandbox {
     folder: tempfile::TempDir,

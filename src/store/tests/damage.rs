@@ -89,12 +89,16 @@ fn a_damaged_segment_or_large_file_fails_by_name_and_the_rest_works() {
 
 #[test]
 fn a_damaged_format_is_refused() {
-    for bytes in [&b""[..], b"\0\0\0\0\0\0\0\0", b"comfrey store 9\nrequires:\n", b"comfrey sto"] {
-        let folder = tempfile::tempdir().unwrap();
-        let (dir, _) = filled(folder.path());
+    let folder = tempfile::tempdir().unwrap();
+    let (dir, _) = filled(folder.path());
+    let opened = |bytes: &[u8]| {
         std::fs::write(dir.join("format"), bytes).unwrap();
-        assert!(matches!(Store::open(&dir, &StoreOptions::default()), Err(Error::Format { .. })));
+        Store::open(&dir, &StoreOptions::default()).map(drop)
+    };
+    for bytes in [&b""[..], b"\0\0\0\0\0\0\0\0", b"comfrey sto"] {
+        assert!(matches!(opened(bytes), Err(Error::FormatDamaged(_))));
     }
+    assert!(matches!(opened(b"comfrey store 9\nrequires:\n"), Err(Error::Format { .. })));
 }
 
 /// Reads and writes; true when something was reported. Whatever is answered must be right.

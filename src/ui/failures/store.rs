@@ -13,6 +13,8 @@ impl From<Error> for Failure {
             Error::Format { .. } => {
                 Failure::new(Exit::Damaged, message).hint("a newer Comfrey may have made it; use that one")
             }
+            Error::FormatDamaged(_) => Failure::new(Exit::Damaged, message)
+                .hint("`comfrey fsck --repair` writes it again if the rest of the store shows what it was"),
             Error::NotFound(_) => Failure::new(Exit::NotFound, message),
             Error::WrongKind { .. } => Failure::new(Exit::Usage, message),
             Error::Damaged { .. } | Error::Malformed { .. } => {
