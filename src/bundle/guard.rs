@@ -11,6 +11,7 @@ use std::fmt;
 use unicode_normalization::UnicodeNormalization;
 
 use crate::object::RelativePath;
+use crate::platform::names;
 
 /// How much an archive may hold.
 #[derive(Debug, Clone)]
@@ -341,7 +342,7 @@ fn check_path(text: &str) -> Result<(), Rule> {
         match part {
             "" => return Err(Rule::Empty),
             "." | ".." => return Err(Rule::Dots),
-            _ if is_reserved(part) => return Err(Rule::Reserved),
+            _ if names::is_device(part) => return Err(Rule::Reserved),
             _ => {}
         }
     }
@@ -371,18 +372,6 @@ pub fn link_destination(folder: &RelativePath, target: &str) -> Option<RelativeP
         }
     }
     RelativePath::new(place.join("/")).ok()
-}
-
-/// Names that Windows takes for devices, with any ending
-/// (<https://learn.microsoft.com/windows/win32/fileio/naming-a-file>).
-fn is_reserved(name: &str) -> bool {
-    let stem = name.split('.').next().unwrap_or(name).trim_end();
-    let upper = stem.to_ascii_uppercase();
-    if matches!(upper.as_str(), "CON" | "PRN" | "AUX" | "NUL" | "CONIN$" | "CONOUT$") {
-        return true;
-    }
-    let Some(port) = upper.strip_prefix("COM").or_else(|| upper.strip_prefix("LPT")) else { return false };
-    matches!(port, "0" | "1" | "2" | "3" | "4" | "5" | "6" | "7" | "8" | "9" | "¹" | "²" | "³")
 }
 
 /// The form under which a name is one with those that some file system takes for the same.
@@ -565,6 +554,11 @@ mod tests {
         assert_eq!(limits.expansion(100 << 20, 1 << 20), Ok(()));
         let mut guard = Guard::default();
         assert!(guard.admit(b"a", &Claim::File(u64::MAX)).is_err());
+        // The real limit, without a million names.
+        let mut guard = Guard { entries: limits.entries - 1, ..Guard::new(limits.clone()) };
+        assert!(guard.admit(b"the last", &Claim::File(0)).is_ok());
+        let refused = guard.admit(b"one too many", &Claim::File(0)).unwrap_err();
+        assert_eq!(refused.rule, Rule::Entries { limit: 999_999 });
     }
 
     #[test]

@@ -50,9 +50,10 @@ pub fn refused_here(name: &str) -> Option<Hazard> {
     if cfg!(windows) { hazard(name) } else { None }
 }
 
-fn is_device(name: &str) -> bool {
+/// True for a name that Windows takes for a device, with any ending.
+pub fn is_device(name: &str) -> bool {
     const DEVICES: [&str; 6] = ["CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"];
-    let stem = name.split('.').next().unwrap_or(name).trim_end_matches(' ');
+    let stem = name.split('.').next().unwrap_or(name).trim_end();
     if stem.len() > 7 {
         return false;
     }

@@ -1,5 +1,6 @@
 //! The integration tests: one crate, a module an area, running the real programs.
 
+mod bad_input;
 mod bundle;
 mod cat_object;
 mod cli;
