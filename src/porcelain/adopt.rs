@@ -22,7 +22,7 @@ pub struct Adopt {
     /// The ComfyUI folder, or the one around it
     path: PathBuf,
     /// Show what would be done and do nothing
-    #[arg(long)]
+    #[arg(short = 'n', long)]
     dry_run: bool,
 }
 

@@ -33,7 +33,7 @@ pub struct Commit {
     #[arg(short, long, value_name = "MESSAGE", required_unless_present_any = ["dry_run", "show_manifest"])]
     message: Option<String>,
     /// Say what would be recorded, and record nothing
-    #[arg(long)]
+    #[arg(short = 'n', long)]
     dry_run: bool,
     /// Print the manifest that would be recorded, and record nothing
     #[arg(long)]

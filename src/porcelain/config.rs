@@ -34,7 +34,7 @@ pub struct Config {
     #[arg(short, long)]
     list: bool,
     /// Show the file as it would be and change nothing
-    #[arg(long)]
+    #[arg(short = 'n', long)]
     dry_run: bool,
 }
 

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser};
+use clap::{CommandFactory, FromArgMatches, Parser};
 
 use crate::plumbing::cat_object::CatObject;
 use crate::plumbing::checkout_tree::CheckoutTree;
@@ -198,7 +198,8 @@ impl Verb {
 
 /// The `main` of `comfrey`.
 pub fn main() -> ExitCode {
-    match Comfrey::try_parse() {
+    let parsed = super::help::grouped(Comfrey::command()).try_get_matches();
+    match parsed.and_then(|matches| Comfrey::from_arg_matches(&matches)) {
         Ok(Comfrey { verb, globals }) => program::run(globals, |session| verb.run(session)),
         Err(error) => program::usage(&error),
     }

@@ -108,11 +108,13 @@ impl Export {
             contents.lock.models.iter().partition(|model| model.bundled);
         let missing = referred.iter().filter(|model| model.sources.is_empty()).count();
         let bytes = |models: &[&LockedModel]| Bytes(models.iter().map(|model| model.size).sum());
-        write!(session.out, "  models     ")?;
-        if !full.is_empty() {
-            write!(session.out, "{} with their bytes ({}), ", full.len(), bytes(&full))?;
-        }
-        writeln!(session.out, "{} by hash ({})", count(referred.len(), "model"), bytes(&referred))?;
+        let all = [(full.len(), "with their bytes", bytes(&full)), (referred.len(), "by hash", bytes(&referred))];
+        let some: Vec<String> = all
+            .into_iter()
+            .filter(|(number, ..)| *number > 0)
+            .map(|(number, how, bytes)| format!("{number} {how} ({bytes})"))
+            .collect();
+        writeln!(session.out, "  models     {}", if some.is_empty() { "0".to_owned() } else { some.join(", ") })?;
         if missing > 0 && !session.globals.quiet {
             let those = count(missing, "model");
             session.note(format_args!("note: no source is known for {those}; who imports it must have the bytes"))?;

@@ -26,7 +26,7 @@ pub struct Init {
     #[arg(long, value_name = "DIR")]
     models: Vec<PathBuf>,
     /// Show what would be made and make nothing
-    #[arg(long)]
+    #[arg(short = 'n', long)]
     dry_run: bool,
 }
 

@@ -8,6 +8,7 @@ pub mod demo;
 pub mod diff;
 pub mod dispatch;
 pub mod export;
+pub mod help;
 pub mod import;
 pub mod init;
 pub mod list;

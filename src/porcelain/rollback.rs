@@ -28,7 +28,7 @@ pub struct Rollback {
     #[arg(value_name = "TARGET")]
     target: Option<String>,
     /// Show what would be done, and do nothing
-    #[arg(long)]
+    #[arg(short = 'n', long)]
     dry_run: bool,
     /// Go on although ComfyUI runs
     #[arg(long)]

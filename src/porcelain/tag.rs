@@ -7,7 +7,6 @@ use crate::history::syntax::version_number;
 use crate::history::{RefName, View};
 use crate::object::{ObjectId, Snapshot};
 use crate::ui::program::Command;
-use crate::ui::report::Paint;
 use crate::ui::snapshots::Names;
 use crate::ui::{Exit, Failure, Session};
 
@@ -72,7 +71,7 @@ impl Command for Tag {
                     }
                     (_, was) => {
                         let was = was.map(|id| format!("; it named {}", id.short())).unwrap_or_default();
-                        session.note(format_args!("deleted the tag {tag}{was}"))?;
+                        session.note(format_args!("Deleted the tag `{tag}`{was}"))?;
                     }
                 }
             }
@@ -110,8 +109,7 @@ impl Tag {
         if session.globals.json {
             session.print_json(&line(tag, &names, id, &snapshot))?;
         } else {
-            let title = names.title(&id, Paint::default());
-            session.note(format_args!("{tag} names {title} {}", snapshot.subject()))?;
+            session.note(format_args!("Tagged {} `{}` as `{tag}`", names.short(&id), snapshot.subject()))?;
         }
         Ok(Exit::Done)
     }

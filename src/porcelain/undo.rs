@@ -45,7 +45,7 @@ pub struct Redo {
 #[derive(Debug, clap::Args)]
 struct How {
     /// Show what would be done, and do nothing
-    #[arg(long)]
+    #[arg(short = 'n', long)]
     dry_run: bool,
     /// Go on although ComfyUI runs
     #[arg(long)]

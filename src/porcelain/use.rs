@@ -15,7 +15,7 @@ pub struct Use {
     /// The environment
     name: String,
     /// Show what would be done and do nothing
-    #[arg(long)]
+    #[arg(short = 'n', long)]
     dry_run: bool,
 }
 
