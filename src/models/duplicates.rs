@@ -10,8 +10,8 @@ use crate::store::Store;
 
 use super::error::{Error, Problem};
 use super::index::{Depth, ModelIndex};
+use super::linking::LinkLog;
 use super::linking::linker::same_bytes;
-use super::linking::{LinkLog, Sharing};
 use super::record::IndexedFile;
 
 /// Files of one id, two or more of them with room of their own on disk.
@@ -88,14 +88,13 @@ pub fn find(store: &Store, files: Vec<IndexedFile>, observer: &dyn Observer) -> 
             names.push(file);
         }
     }
-    let log = LinkLog::new(store).done()?;
+    let log = LinkLog::new(store).reflinks()?;
     let mut groups = Vec::new();
     for (id, copies) in by_id {
         let present: Vec<FileStamp> = copies.values().map(|files| files[0].stamp).collect();
         let is_reflink = |files: &[IndexedFile]| {
-            log.iter().any(|(_, record)| {
+            log.iter().any(|record| {
                 record.id == id
-                    && record.how == Some(Sharing::Reflinked)
                     && record.now.is_some_and(|now| now == files[0].stamp)
                     && present.iter().any(|stamp| same_bytes(stamp, &record.kept_was))
             })

@@ -368,7 +368,7 @@ fn duplicates_are_told_linked_and_parted_again() {
     assert!(!states.contains("changed"), "{states}");
     demo.comfrey(["models", "duplicates", "--undo", "--dry-run"]).success();
     let undone = demo.comfrey(["models", "duplicates", "--undo"]).success();
-    assert_eq!(undone.stdout, "2 files with room of its own again\n");
+    assert!(undone.stdout.starts_with("2 files "), "{}", undone.stdout);
     demo.comfrey(["models", "duplicates", "--undo"]).fails_with(1);
     for place in ["loras/a.safetensors", "loras/sub/b.safetensors", "embeddings/c.safetensors"] {
         assert!(std::fs::read(demo.comfyui().join("models").join(place)).unwrap() == lora());
@@ -402,7 +402,9 @@ fn a_run_killed_at_any_step_leaves_whole_files() {
     // What the killed runs left over is gone, and what they linked can be undone.
     while demo.comfrey(["models", "duplicates", "--undo"]).code == 0 {}
     whole(&demo);
-    assert_eq!(demo.json(["models", "duplicates"])["wasted"], 2 * lora().len() as u64);
+    // Reflinks share their room still.
+    let wasted = demo.json(["models", "duplicates"])["wasted"].as_u64().unwrap();
+    assert!([0, 2 * lora().len() as u64].contains(&wasted), "{wasted}");
     let names = std::fs::read_dir(demo.comfyui().join("models/loras")).unwrap().flatten();
     assert!(names.into_iter().all(|name| !name.file_name().to_string_lossy().starts_with(".comfrey")));
 }

@@ -100,7 +100,7 @@ impl<'s> Linker<'s> {
     fn tidy(&self) -> Result<(), Error> {
         for (key, record) in self.log.all()? {
             // Where nobody may delete now the record stays, and is looked at again the next time.
-            if record.state == State::Linked || discard(&record.aside).is_err() {
+            if matches!(record.state, State::Linked | State::Parted) || discard(&record.aside).is_err() {
                 continue;
             }
             let now = FileStamp::of_path(&record.path).ok();

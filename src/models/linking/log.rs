@@ -22,6 +22,8 @@ pub enum State {
     /// About to be linked: `aside` may be there, and may have been renamed to `path`.
     Linking,
     Linked,
+    /// A reflink that was to be undone. It is a file of its own, and it shares its room all the same, which is worth knowing.
+    Parted,
     /// About to have bytes of its own again: `aside` may be there, and may have been renamed to `path`.
     Undoing,
 }
@@ -83,11 +85,19 @@ impl<'s> LinkLog<'s> {
         Ok(rows.into_iter().filter_map(read).collect())
     }
 
-    /// Those of files that are linked.
-    pub fn done(&self) -> Result<Vec<(LinkKey, LinkRecord)>> {
+    /// Those of files that are linked and can be parted again.
+    pub fn linked(&self) -> Result<Vec<(LinkKey, LinkRecord)>> {
         let mut all = self.all()?;
         all.retain(|(_, record)| record.state == State::Linked);
         Ok(all)
+    }
+
+    /// Those of files that are reflinks, whether someone wanted them undone or not.
+    pub fn reflinks(&self) -> Result<Vec<LinkRecord>> {
+        let is_reflink = |record: &LinkRecord| {
+            matches!(record.state, State::Linked | State::Parted) && record.how == Some(Sharing::Reflinked)
+        };
+        Ok(self.all()?.into_iter().map(|(_, record)| record).filter(is_reflink).collect())
     }
 
     /// Writes a record down, durably.

@@ -17,7 +17,7 @@ use super::log::{LinkKey, LinkRecord, State};
 impl Linker<'_> {
     /// What the newest run linked, as far as it is not undone; the last first.
     pub fn last_run(&self) -> Result<Vec<(LinkKey, LinkRecord)>, Error> {
-        let mut done = self.log.done()?;
+        let mut done = self.log.linked()?;
         let newest = done.iter().map(|(key, _)| key.run).max();
         done.retain(|(key, _)| Some(key.run) == newest);
         done.reverse();
@@ -51,13 +51,14 @@ impl Linker<'_> {
     fn undo_one(&mut self, key: LinkKey, record: LinkRecord) -> Tried<Sharing> {
         let now = FileStamp::of_path(&record.path).ok();
         let is_ours = now.zip(record.now).is_some_and(|(now, then)| same_bytes(&now, &then));
-        if !is_ours || record.how != Some(Sharing::HardLinked) {
+        if !is_ours {
             self.log.remove(key)?;
-            return Ok(match (now, record.how) {
-                (None, _) => Err(Refusal::Gone),
-                (Some(_), Some(how)) if is_ours => Ok(how),
-                _ => Err(Refusal::Separate),
-            });
+            return Ok(Err(if now.is_some() { Refusal::Separate } else { Refusal::Gone }));
+        }
+        // A copy would be no better: file systems that know reflinks make one of a copy, too.
+        if record.how != Some(Sharing::HardLinked) {
+            self.log.put(key, &LinkRecord { state: State::Parted, ..record })?;
+            return Ok(Ok(Sharing::Reflinked));
         }
         let aside = beside(&record.path, self.run, self.next);
         self.next += 1;

@@ -176,8 +176,18 @@ impl Find {
             session.print_json(&Shape { groups: Vec::new(), wasted: 0, dry_run: false, done })?;
             return Ok(exit);
         }
-        let own = outcomes.iter().filter(|outcome| outcome.result.is_ok()).count();
-        writeln!(session.out, "{} with room of its own again", count(own, "file"))?;
+        let by = |how: Sharing| {
+            outcomes.iter().filter(|outcome| outcome.result.as_ref().is_ok_and(|done| *done == how)).count()
+        };
+        let (own, reflinks) = (by(Sharing::HardLinked), by(Sharing::Reflinked));
+        if own > 0 || reflinks == 0 {
+            let whose = if own == 1 { "its" } else { "their" };
+            writeln!(session.out, "{} with room of {whose} own again", count(own, "file"))?;
+        }
+        if reflinks > 0 {
+            let text = "left as they are: reflinks are files of their own, and share room until one is written to";
+            writeln!(session.out, "{} {text}", count(reflinks, "file"))?;
+        }
         Ok(exit)
     }
 }
