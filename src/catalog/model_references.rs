@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::workflow::document::Kind;
-use crate::workflow::{Declared, DefinitionKind, Feed, Held, Node, Value, ValueId, Wires, Workflow, wires};
+use crate::workflow::{Declared, DefinitionKind, Feed, Held, Input, Node, Value, ValueId, Wires, Workflow, wires};
 
 use super::folders;
 use super::knowledge::Catalog;
@@ -26,8 +26,8 @@ pub fn references(workflow: &Workflow<'_>, catalog: &Catalog) -> Vec<Reference> 
     let wires = Wires::new(workflow);
     let reading = Reading { workflow, catalog, wires, declared: by_name };
     let mut found = Vec::new();
-    for (at, node) in workflow.nodes.iter().enumerate() {
-        for named in reading.names_in(at, node) {
+    for node in &workflow.nodes {
+        for named in reading.names_in(node) {
             found.extend(reading.reference(node, named));
         }
     }
@@ -43,22 +43,29 @@ struct Reading<'w, 'a> {
     declared: HashMap<&'w str, &'w Declared>,
 }
 
-impl Reading<'_, '_> {
-    fn names_in(&self, at: usize, node: &Node) -> Vec<Named> {
+impl<'w> Reading<'w, '_> {
+    fn names_in(&self, node: &'w Node) -> Vec<Named> {
         // What an instance gives is reported where it is used.
         if node.instance_of.is_some() || is_wire_or_note(&node.class) {
             return Vec::new();
         }
         let values = self.workflow.values(node);
-        let seen = Seen { workflow: self.workflow, node, values: &values };
-        let feed = |held: &Held<'_>| held.name.map_or(Feed::Own, |name| self.wires.feed(at, name));
+        let seen = Seen::new(self.workflow, node, &values);
+        let linked: HashMap<&str, &Input> = node
+            .inputs
+            .iter()
+            .filter(|input| input.linked)
+            .map(|input| (input.widget.as_deref().unwrap_or(&input.name), input))
+            .collect();
+        let fed = |name: &str| linked.get(name).map_or(Feed::Own, |input| self.wires.feed_of(node, input));
+        let feed = |held: &Held<'_>| held.name.map_or(Feed::Own, fed);
         let special = layouts::read(&seen);
         let has_layout = special.is_some();
         let mut names = special.unwrap_or_default();
         let mut covered: HashSet<ValueId> = names.iter().map(|named| named.value).collect();
         if !has_layout {
             for loader in self.catalog.loaders(&node.class) {
-                self.loader(at, &seen, loader, &mut names, &mut covered);
+                self.loader(&seen, loader, &linked, &mut names, &mut covered);
             }
             for held in values.iter().filter(|held| feed(held) == Feed::Own) {
                 names.extend(self.tags(node, held));
@@ -87,23 +94,26 @@ impl Reading<'_, '_> {
     /// node does, the input's own value is not used.
     fn loader(
         &self,
-        at: usize,
         seen: &Seen<'_, '_>,
         loader: &Loader,
+        linked: &HashMap<&str, &'w Input>,
         names: &mut Vec<Named>,
         covered: &mut HashSet<ValueId>,
     ) {
         let mut own = values_of(seen, loader);
+        let valued: HashSet<String> = own.iter().map(|given| given.input.clone()).collect();
+        // In the order of the file, which a map has lost.
         for input in seen.node.inputs.iter().filter(|input| input.linked) {
             let name = input.widget.as_ref().unwrap_or(&input.name);
-            if loader.has_input(name) && !own.iter().any(|given| given.input == *name) {
+            if loader.has_input(name) && !valued.contains(name) {
                 own.push(Given { input: name.clone(), widget: None, value: None });
             }
         }
         for given in own {
             covered.extend(given.value);
             covered.extend(given.widget.and_then(|position| seen.at(position)).map(Value::id));
-            let (value, used) = match (self.wires.feed(at, &given.input), given.value) {
+            let fed = linked.get(given.input.as_str()).map_or(Feed::Own, |input| self.wires.feed_of(seen.node, input));
+            let (value, used) = match (fed, given.value) {
                 (Feed::Value { value, .. }, _) => (value, true),
                 (Feed::Own, Some(value)) => (value, true),
                 (Feed::Made { .. }, Some(value)) => (value, false),
@@ -223,7 +233,7 @@ fn values_of(seen: &Seen<'_, '_>, loader: &Loader) -> Vec<Given> {
     if !named.is_empty() || seen.values.iter().any(|held| held.name.is_some() && held.at.is_some()) {
         return named;
     }
-    let at = |position| seen.values.iter().find(move |held| held.at == Some(position));
+    let at = |position| seen.held_at(position);
     match loader.widget {
         WidgetIndex::At(position) => at(position).map(|held| given(loader.input.clone(), held)).into_iter().collect(),
         WidgetIndex::Rows { first, step } => {
@@ -514,6 +524,18 @@ mod tests {
             "2":{"class_type":"PrimitiveString","inputs":{"value":"real.pt"}}}"#;
         let found = of(api);
         assert_eq!((found.len(), found[0].value.as_str(), found[0].input.as_deref()), (1, "real.pt", Some("vae_name")));
+    }
+
+    #[test]
+    fn very_many_widgets_and_very_long_texts_take_their_time_once() {
+        let slots: Vec<String> = (0..50_000)
+            .map(|at| format!(r#"{{"name":"lora_name_{at}","widget":{{"name":"lora_name_{at}"}},"link":9}}"#))
+            .collect();
+        let values = vec![r#""a.pt""#; slots.len()].join(",");
+        let text = node("LoRA Stacker", &format!(r#""inputs":[{}],"widgets_values":[{values}]"#, slots.join(",")));
+        assert_eq!(of(&text).len(), slots.len());
+        let long = "embedding:a ".repeat((50 << 20) / 12);
+        assert!(of(&node("CLIPTextEncode", &format!(r#""widgets_values":["{long}"]"#))).is_empty());
     }
 
     #[test]

@@ -182,7 +182,7 @@ impl Opening<'_, '_> {
                     return;
                 }
                 for held in &mut inner {
-                    held.promoted = given.values.remove(&held.id).unwrap_or_default();
+                    held.promoted = given.take(&held.id);
                 }
                 !given.unclear
             }

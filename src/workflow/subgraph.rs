@@ -7,7 +7,7 @@
 //! inner node id and widget name; the values stay with the inner nodes. Later ones keep the values in the instance's own
 //! `widgets_values`: the i-th belongs to the i-th input of the definition that is linked to an inner input with a widget.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::document::{Kind, Value, ValueId};
 use super::editor::{id_text, kind, nodes_of, read_links, read_nodes, text};
@@ -128,10 +128,18 @@ pub(super) fn given(instance: &Node, proxies: Option<Value<'_>>, definition: &De
 impl Given {
     fn give(&mut self, targets: &[(String, String)], value: ValueId) {
         for (node, widget) in targets {
-            let values = self.values.entry(node.clone()).or_default();
-            values.retain(|(name, _)| name != widget);
-            values.push((widget.clone(), value));
+            self.values.entry(node.clone()).or_default().push((widget.clone(), value));
         }
+    }
+
+    /// What the node of this id is given; of several values of one widget the last.
+    pub fn take(&mut self, node: &str) -> Vec<(String, ValueId)> {
+        let mut values = self.values.remove(node).unwrap_or_default();
+        let mut seen = HashSet::new();
+        values.reverse();
+        values.retain(|(name, _)| seen.insert(name.clone()));
+        values.reverse();
+        values
     }
 
     fn give_input(&mut self, name: &str, value: ValueId, definition: &Definition) {

@@ -50,10 +50,12 @@ impl<'w, 'a> Wires<'w, 'a> {
     pub fn feed(&self, node: usize, name: &str) -> Feed {
         let held = &self.workflow.nodes[node];
         let named = |input: &&Input| input.widget.as_deref() == Some(name) || input.name == name;
-        match held.inputs.iter().find(named) {
-            Some(input) if input.linked => self.follow(held.within, input),
-            _ => Feed::Own,
-        }
+        held.inputs.iter().find(named).map_or(Feed::Own, |input| self.feed_of(held, input))
+    }
+
+    /// Where the value of an input of `node` comes from.
+    pub fn feed_of(&self, node: &Node, input: &'w Input) -> Feed {
+        if input.linked { self.follow(node.within, input) } else { Feed::Own }
     }
 
     fn follow(&self, within: Option<usize>, input: &'w Input) -> Feed {

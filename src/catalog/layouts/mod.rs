@@ -15,6 +15,7 @@ pub(super) mod prefix;
 pub(super) mod rows;
 pub(super) mod text;
 
+use std::collections::HashMap;
 use std::ops::Range;
 
 use crate::workflow::{Held, Node, Value, ValueId, Workflow};
@@ -26,17 +27,30 @@ pub(super) struct Seen<'s, 'a> {
     pub workflow: &'s Workflow<'a>,
     pub node: &'s Node,
     pub values: &'s [Held<'s>],
+    /// By widget name. A node can have very many, so they are not searched one by one.
+    by_name: HashMap<&'s str, ValueId>,
 }
 
-impl<'s> Seen<'s, '_> {
+impl<'s, 'a> Seen<'s, 'a> {
+    pub fn new(workflow: &'s Workflow<'a>, node: &'s Node, values: &'s [Held<'s>]) -> Self {
+        let by_name = values.iter().rev().filter_map(|held| Some((held.name?, held.value))).collect();
+        Seen { workflow, node, values, by_name }
+    }
+
     /// The value of the widget of this name.
     pub fn named(&self, name: &str) -> Option<Value<'s>> {
-        self.values.iter().find(|held| held.name == Some(name)).map(|held| self.workflow.value(held.value))
+        self.by_name.get(name).map(|value| self.workflow.value(*value))
+    }
+
+    /// What stands at this position of a list.
+    pub fn held_at(&self, at: usize) -> Option<&'s Held<'s>> {
+        // A list is held in its order, and what is not of the list behind it.
+        self.values.get(at).filter(|held| held.at == Some(at))
     }
 
     /// The value at this position of a list.
     pub fn at(&self, at: usize) -> Option<Value<'s>> {
-        self.values.iter().find(|held| held.at == Some(at)).map(|held| self.workflow.value(held.value))
+        self.held_at(at).map(|held| self.workflow.value(held.value))
     }
 }
 
