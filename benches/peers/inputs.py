@@ -127,3 +127,50 @@ def comfyui(folder, models=(), nodes=None):
         node_files(folder / "custom_nodes", **nodes)
     stamp.touch()
     return folder
+
+
+def graph(nodes):
+    """A workflow of the editor's format."""
+    return {"last_node_id": len(nodes), "last_link_id": 0, "nodes": nodes, "links": [], "groups": [], "config": {}, "extra": {}, "version": 0.4}
+
+
+def node(number, kind, values):
+    place = {"pos": [0, 0], "size": [300, 100], "flags": {}, "order": number, "mode": 0}
+    return {"id": number + 1, "type": kind, **place, "inputs": [], "outputs": [], "properties": {}, "widgets_values": values}
+
+
+def workflows(folder, count, corpus=None):
+    """`count` workflows: those below `corpus` over and over, or, where there are none, such as this makes up."""
+    folder = pathlib.Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    texts = []
+    for path in sorted(pathlib.Path(corpus).rglob("*.json")) if corpus else ():
+        text = path.read_text()
+        if isinstance(json.loads(text), dict) and isinstance(json.loads(text).get("nodes"), list):
+            texts.append(text)
+    rng = random.Random(9)
+    for number in range(0 if texts else 40):
+        nodes = [node(n, rng.choice(WORDS).title() + "Node", [rng.choice(WORDS), rng.random()]) for n in range(rng.randint(10, 120))]
+        nodes[0] = node(0, "CheckpointLoaderSimple", [f"{rng.choice(WORDS)}/model-{number}.safetensors"])
+        texts.append(json.dumps(graph(nodes), indent=1))
+    for number in range(count):
+        (folder / f"{number:04}.json").write_text(texts[number % len(texts)])
+    return folder
+
+
+def loras(folder, count):
+    """`count` small model files in folders of 100."""
+    folder = pathlib.Path(folder)
+    names = [f"style-{n // 100:03}/lora_{n:05}.safetensors" for n in range(count)]
+    if not folder.with_name(folder.name + ".made").exists():
+        for number, name in enumerate(names):
+            safetensors(folder / "loras" / name, 1024 + number % 1000, seed=number)
+        folder.with_name(folder.name + ".made").touch()
+    return folder, names
+
+
+def lora_workflow(path, names, count):
+    """A workflow that loads `count` of these."""
+    chosen = random.Random(11).sample(names, count)
+    pathlib.Path(path).write_text(json.dumps(graph([node(n, "LoraLoader", [name, 1.0, 1.0]) for n, name in enumerate(chosen)])))
+    return path
