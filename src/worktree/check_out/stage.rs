@@ -454,9 +454,15 @@ pub(super) fn remove_all(home: &Folder, name: &OsStr) -> io::Result<()> {
                 Err(error) if folder.open_folder(&listed.name).is_err() => return Err(error),
                 Err(_) => {}
             }
-            let flat = OsString::from(format!("{STAGING_PREFIX}{moved}"));
-            moved += 1;
-            folder.rename(&listed.name, &top, &flat)?;
+            // A removal that was killed may have left some of these names.
+            let flat = loop {
+                let flat = OsString::from(format!("{STAGING_PREFIX}{moved}"));
+                moved += 1;
+                match folder.rename(&listed.name, &top, &flat) {
+                    Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                    done => break done.map(|()| flat)?,
+                }
+            };
             waiting.lock().unwrap_or_else(PoisonError::into_inner).push(flat);
         }
         if !name.is_empty() {

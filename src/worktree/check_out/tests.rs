@@ -297,6 +297,17 @@ fn a_model_that_is_not_held_is_listed_and_the_rest_is_written() {
 }
 
 #[test]
+fn a_removal_that_was_cut_short_is_gone_on_with() {
+    let place = Place::new();
+    let tree = place.tree(&[("a", "x")]);
+    for path in ["lock", ".comfrey-staging-0/x", ".comfrey-staging-2/w", "old/deep/er", "new/1/y"] {
+        place.write(&format!(".comfrey-staging-00000001/{path}"), "");
+    }
+    place.check_out(&tree, "out", &CheckOutOptions::default()).unwrap();
+    place.assert_clean();
+}
+
+#[test]
 #[cfg(unix)]
 fn ten_thousand_levels_go_out_and_come_back() {
     let place = Place::new();
