@@ -133,7 +133,11 @@ fn end_in(path: &Path, observer: &dyn Observer) {
         let place = path.join(&listed.name);
         let ended = match dead(&place) {
             Some(lock) => end(&home, path, &listed.name, lock),
-            None => continue,
+            None => {
+                // One that was killed before it had its lock, or after that went: only an empty folder can be removed so.
+                drop(home.remove_folder(&listed.name));
+                continue;
+            }
         };
         let place = place.display();
         match ended {

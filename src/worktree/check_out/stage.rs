@@ -115,19 +115,20 @@ impl<'a> Stage<'a> {
                 _ => false,
             },
         };
-        let (home, home_path, name) = match (beside, &target.existing) {
-            (Ok(name), _) if is_shared => (&target.above, target.above_path.clone(), name),
+        let (home, home_path, (name, lock)) = match (beside, &target.existing) {
+            (Ok(made), _) if is_shared => (&target.above, target.above_path.clone(), made),
             (Err(error), None) => return Err(error),
             (beside, Some(existing)) => {
-                if let Ok(name) = beside {
+                if let Ok((name, lock)) = beside {
+                    drop(lock.map(LockFile::remove));
                     drop(target.above.remove_folder(&name));
                 }
                 let path = crate::platform::paths::full(&target.path);
                 let path = path.map_err(|source| Error::Io { path: target.path.clone(), source })?;
-                let name = Self::make(existing, &path)?;
-                (existing, path, name)
+                let made = Self::make(existing, &path)?;
+                (existing, path, made)
             }
-            (Ok(name), None) => (&target.above, target.above_path.clone(), name),
+            (Ok(made), None) => (&target.above, target.above_path.clone(), made),
         };
         let path = home_path.join(&name);
         let fail = |source| Error::Io { path: path.clone(), source };
@@ -135,7 +136,6 @@ impl<'a> Stage<'a> {
         let part = |name: &str| folder.create_folder(name.as_ref()).and_then(|()| folder.open_folder(name.as_ref()));
         let (new, old, large) = (part("new").map_err(fail)?, part("old").map_err(fail)?, part("large").map_err(fail)?);
         let lies_in_target = !std::ptr::eq(home, &target.above);
-        let lock = LockFile::try_take(&path.join(leftover::LOCK), Access::Exclusive).ok().flatten();
         let home = home.try_clone().map_err(fail)?;
         Ok(Stage {
             store,
@@ -156,7 +156,7 @@ impl<'a> Stage<'a> {
         })
     }
 
-    fn make(home: &Folder, path: &Path) -> Result<OsString, Error> {
+    fn make(home: &Folder, path: &Path) -> Result<(OsString, Option<LockFile>), Error> {
         let mut seed = std::process::id();
         for _ in 0..100 {
             // Names need only differ from those that are there.
@@ -165,7 +165,12 @@ impl<'a> Stage<'a> {
                 .wrapping_add(std::time::UNIX_EPOCH.elapsed().map_or(0, |d| d.subsec_nanos()));
             let name = OsString::from(format!("{STAGING_PREFIX}{seed:08x}"));
             match home.create_private_folder(&name) {
-                Ok(()) => return Ok(name),
+                Ok(()) => match LockFile::try_take(&path.join(&name).join(leftover::LOCK), Access::Exclusive) {
+                    Ok(lock) => return Ok((name, lock)),
+                    // Taken for an empty one of the dead, in this very moment.
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                    Err(_) => return Ok((name, None)),
+                },
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(source) => return Err(Error::Io { path: path.join(name), source }),
             }
