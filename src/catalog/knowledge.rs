@@ -1,10 +1,14 @@
 //! The catalog: where node classes come from, who owns them, and which of their inputs name model files.
 
 use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
 
+use super::container::ContainerError;
 use super::loaders::{self, Loader};
 use super::models;
-use super::package::{Found, KnownModel, Layer, Matched, Owner, Owners, Package, PackageId};
+use super::package::{KnownModel, Layer, Owner, Owners, Package, PackageId};
+use super::registry_map::{self, RegistryMap};
 use super::signature::Signature;
 use super::supplement;
 
@@ -13,12 +17,39 @@ use super::supplement;
 pub struct Catalog {
     /// Inputs that name model files, by class, where something is known beside what is built in; it wins.
     loaders: HashMap<String, Vec<Loader>>,
+    /// What the registries' lists tell, shared by copies of the catalog.
+    pub(super) registry: Option<Arc<RegistryMap>>,
+}
+
+/// A catalog, and what of it could not be used.
+#[derive(Debug)]
+pub struct Opened {
+    pub catalog: Catalog,
+    /// Without it the catalog is what is built in; `catalog update` makes the file anew.
+    pub problem: Option<ContainerError>,
 }
 
 impl Catalog {
     /// What is built in: ComfyUI's own nodes, and loaders of common packages.
     pub fn built_in() -> Self {
         Catalog::default()
+    }
+
+    /// What is built in, and what the last `catalog update` left in `folder`.
+    pub fn open(folder: &Path) -> Opened {
+        let mut catalog = Self::built_in();
+        match RegistryMap::open(&folder.join(registry_map::FILE)) {
+            Ok(map) => {
+                catalog.registry = map.map(Arc::new);
+                Opened { catalog, problem: None }
+            }
+            Err(problem) => Opened { catalog, problem: Some(problem) },
+        }
+    }
+
+    /// What the registries' lists tell, if they were ever fetched.
+    pub fn registry(&self) -> Option<&RegistryMap> {
+        self.registry.as_deref()
     }
 
     /// The inputs of `class` that name model files. A class id can end in spaces: as written first, then trimmed.
@@ -41,16 +72,27 @@ impl Catalog {
         owners
     }
 
-    fn owners_as_written(&self, class: &str, _signature: Option<Signature>) -> Owners {
+    fn owners_as_written(&self, class: &str, signature: Option<Signature>) -> Owners {
+        let mut owners = Owners::default();
+        if let Some(registry) = &self.registry {
+            registry.owners(class, signature, &mut owners);
+        }
         let supplied = |repository: &'static str| {
-            let package = PackageId::of_repository(repository)?;
-            Some(Owner { package, layer: Layer::BuiltIn, stars: None, rank: None, versions: Vec::new() })
+            let id = PackageId::of_repository(repository)?;
+            let (package, stars) = match self.package(&id) {
+                Some(package) => (package.id, package.stars),
+                None => (id, None),
+            };
+            Some(Owner { package, layer: Layer::BuiltIn, stars, rank: None, versions: Vec::new() })
         };
-        let mut owners = Owners {
-            by_class: supplement::by_class(class).and_then(supplied).into_iter().collect(),
-            by_pattern: supplement::by_ending(class).and_then(supplied).into_iter().collect(),
-            ..Owners::default()
-        };
+        let lists = [
+            (&mut owners.by_class, supplement::by_class(class)),
+            (&mut owners.by_pattern, supplement::by_ending(class)),
+        ];
+        for (list, repository) in lists {
+            let supplied = repository.and_then(supplied);
+            list.extend(supplied.filter(|owner| list.iter().all(|known| known.package != owner.package)));
+        }
         owners.sort();
         owners
     }
@@ -59,9 +101,12 @@ impl Catalog {
     /// If only repositories' names fit (a registry id mostly is the repository's name), the one with the most stars; its `id` then
     /// differs from the one asked for.
     pub fn package(&self, id: &PackageId) -> Option<Package> {
-        self.packages().into_iter().find(|package| {
-            let name = package.id.as_str().rsplit('/').next().unwrap_or_default();
-            package.id == *id || (!id.is_repository() && name.parse().is_ok_and(|name: PackageId| name == *id))
+        let listed = self.registry.as_ref().and_then(|registry| registry.package(id));
+        listed.or_else(|| {
+            supplied().find(|package| {
+                let name = package.id.as_str().rsplit('/').next().unwrap_or_default();
+                package.id == *id || (!id.is_repository() && name.parse().is_ok_and(|name: PackageId| name == *id))
+            })
         })
     }
 
@@ -70,22 +115,27 @@ impl Catalog {
         self.package(&PackageId::of_repository(url)?)
     }
 
-    /// Places where a model file of this name can be had, whatever its case.
+    /// Places where a model file of this name can be had, whatever its case: those that ComfyUI's templates name first.
     pub fn known_models(&self, name: &str) -> Vec<KnownModel> {
-        models::of_templates(name).collect()
+        let listed = self.registry.as_ref().map(|registry| registry.models(name)).unwrap_or_default();
+        let mut known: Vec<KnownModel> = models::of_templates(name).collect();
+        known.extend(listed);
+        known
     }
 
-    /// Packages that fit a text: their names, titles, node classes, authors and descriptions. The likeliest first.
-    pub fn search(&self, text: &str) -> Vec<Found> {
-        let text = text.trim().to_lowercase();
-        let named = self.packages().into_iter().filter(|package| package.id.key().contains(&text));
-        named.map(|package| Found { package, score: 0.5, matched: Matched::Name }).collect()
+    /// Every package that is known.
+    pub fn packages(&self) -> impl Iterator<Item = Package> + '_ {
+        let listed = self.registry.iter().flat_map(|registry| registry.packages());
+        let registry = self.registry.as_deref();
+        let more = supplied().filter(move |one| registry.is_none_or(|registry| registry.package(&one.id).is_none()));
+        listed.chain(more)
     }
+}
 
-    fn packages(&self) -> Vec<Package> {
-        let ids = supplement::repositories().into_iter().filter_map(PackageId::of_repository);
-        ids.map(|id| Package::named(id, Layer::BuiltIn)).collect()
-    }
+/// The packages of which the supplement knows that they are there.
+fn supplied() -> impl Iterator<Item = Package> {
+    let ids = supplement::repositories().into_iter().filter_map(PackageId::of_repository);
+    ids.map(|id| Package::named(id, Layer::BuiltIn))
 }
 
 #[cfg(test)]

@@ -5,6 +5,9 @@
 //! - [`signature`]: a short name for the inputs of a class
 //! - [`models`]: where the models of ComfyUI's own templates can be had, as a table
 //! - [`table`]: how the built-in tables are looked up
+//! - [`registry_map`]: the registries' lists, put together in one file
+//! - [`container`]: how such a file is laid out
+//! - [`search`]: packages that fit a text
 //! - [`supplement`]: owners that the registries' lists leave out
 //! - [`folders`]: the folder registry: keys, directories, older names, extensions
 //! - [`loaders`]: inputs that name a model file, as a table
@@ -15,6 +18,7 @@
 //! - [`model_references`]: these places, found
 //! - [`node_reference`]: the nodes of a workflow, as something that a package has to provide
 
+pub mod container;
 pub mod folders;
 pub mod knowledge;
 pub mod layouts;
@@ -26,11 +30,13 @@ pub mod nodes;
 pub mod origin;
 pub mod package;
 pub mod reference;
+pub mod registry_map;
+mod search;
 pub mod signature;
 mod supplement;
 mod table;
 
-pub use knowledge::Catalog;
+pub use knowledge::{Catalog, Opened};
 pub use loaders::{Loader, Reads, WidgetIndex};
 pub use model_references::references;
 pub use node_reference::{NodeReference, TypedInput, node_references};

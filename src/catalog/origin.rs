@@ -54,8 +54,9 @@ impl super::Catalog {
         match DefinitionKind::named_by(class) {
             Some(DefinitionKind::Subgraph) => Origin::Subgraph,
             Some(DefinitionKind::Group) => Origin::Group,
-            None if self.owners(class, None).is_empty() => Origin::Unknown,
-            None => Origin::Custom,
+            None if !self.owners(class, None).is_empty() => Origin::Custom,
+            None if self.registry().is_some_and(|registry| registry.is_comfyuis_alone(class.trim())) => Origin::Builtin,
+            None => Origin::Unknown,
         }
     }
 }
