@@ -23,6 +23,7 @@ pub mod digest;
 pub mod environment;
 pub mod history;
 pub mod models;
+pub mod net;
 pub mod object;
 pub mod observer;
 pub mod platform;

@@ -7,6 +7,7 @@
 //! - [`table`]: how the built-in tables are looked up
 //! - [`registry_map`]: the registries' lists, put together in one file
 //! - [`container`]: how such a file is laid out
+//! - [`mod@update`]: bringing the lists up to date
 //! - [`search`]: packages that fit a text
 //! - [`supplement`]: owners that the registries' lists leave out
 //! - [`folders`]: the folder registry: keys, directories, older names, extensions
@@ -35,6 +36,7 @@ mod search;
 pub mod signature;
 mod supplement;
 mod table;
+pub mod update;
 
 pub use knowledge::{Catalog, Opened};
 pub use loaders::{Loader, Reads, WidgetIndex};

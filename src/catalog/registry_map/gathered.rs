@@ -10,11 +10,12 @@ use crate::catalog::signature::Signature;
 use super::record::name;
 use super::{comfygit, manager};
 
-/// The lists that can be read.
+/// The lists that can be read, in the order in which they should be taken in: those that describe packages before those
+/// that add to them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ListKind {
-    ManagerNodes,
     ManagerPackages,
+    ManagerNodes,
     ManagerAlternatives,
     ManagerModels,
     ManagerStars,
@@ -22,7 +23,7 @@ pub enum ListKind {
 }
 
 impl ListKind {
-    /// The order in which they are taken in: those that describe packages before those that add to them.
+    /// Every kind, in that order.
     pub const ALL: [ListKind; 6] = [
         ListKind::ManagerPackages,
         ListKind::ManagerNodes,
@@ -66,6 +67,25 @@ impl ListKind {
             return Some(ListKind::ManagerNodes);
         }
         first.any(|entry| entry.get("stars").is_some()).then_some(ListKind::ManagerStars)
+    }
+}
+
+/// A list that was read and found to be one.
+#[derive(Debug)]
+pub struct List {
+    kind: ListKind,
+    value: Value,
+}
+
+impl List {
+    pub fn parse(bytes: &[u8]) -> Result<Self, ListError> {
+        let value: Value = serde_json::from_slice(bytes).map_err(|error| ListError::Syntax(error.to_string()))?;
+        let kind = ListKind::of(&value).ok_or(ListError::Unknown)?;
+        Ok(List { kind, value })
+    }
+
+    pub fn kind(&self) -> ListKind {
+        self.kind
     }
 }
 
@@ -122,21 +142,20 @@ pub(super) enum By {
 
 impl Gathered {
     /// Takes in a list. An entry that does not have the form it should have is left out and counted.
-    pub fn take(&mut self, bytes: &[u8]) -> Result<Taken, ListError> {
-        let list: Value = serde_json::from_slice(bytes).map_err(|error| ListError::Syntax(error.to_string()))?;
-        let kind = ListKind::of(&list).ok_or(ListError::Unknown)?;
+    pub fn take(&mut self, list: &List) -> Result<Taken, ListError> {
+        let List { kind, value } = list;
         let (entries, skipped) = match kind {
-            ListKind::ManagerNodes => manager::take_nodes(self, &list),
-            ListKind::ManagerPackages => manager::take_packages(self, &list),
-            ListKind::ManagerAlternatives => manager::take_alternatives(self, &list),
-            ListKind::ManagerModels => manager::take_models(self, &list),
-            ListKind::ManagerStars => manager::take_stars(self, &list),
-            ListKind::ComfyGit => comfygit::take(self, &list),
+            ListKind::ManagerNodes => manager::take_nodes(self, value),
+            ListKind::ManagerPackages => manager::take_packages(self, value),
+            ListKind::ManagerAlternatives => manager::take_alternatives(self, value),
+            ListKind::ManagerModels => manager::take_models(self, value),
+            ListKind::ManagerStars => manager::take_stars(self, value),
+            ListKind::ComfyGit => comfygit::take(self, value),
         };
         if entries == 0 {
             return Err(ListError::Empty);
         }
-        Ok(Taken { kind, entries, skipped })
+        Ok(Taken { kind: *kind, entries, skipped })
     }
 
     /// The package of a repository, made if it is new. Nothing if the address names none.

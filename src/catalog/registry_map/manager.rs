@@ -54,7 +54,8 @@ pub(super) fn take_packages(gathered: &mut Gathered, value: &Value) -> Counts {
         if files.iter().any(|file| *file != address) || cloned.is_none() {
             package.files.extend(files);
         }
-        Some(add_claims(gathered, entry, at))
+        add_claims(gathered, entry, at);
+        Some(())
     })
 }
 
@@ -92,7 +93,8 @@ pub(super) fn take_nodes(gathered: &mut Gathered, value: &Value) -> Counts {
         package.author = package.author.take().or(text(about, "author"));
         package.description = package.description.take().or(text(about, "description"));
         package.aliases.extend(text(about, "nickname"));
-        Some(add_claims(gathered, about, at))
+        add_claims(gathered, about, at);
+        Some(())
     })
 }
 

@@ -48,7 +48,7 @@ impl Source {
 }
 
 /// How much a map holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
     pub classes: usize,
     pub packages: usize,
@@ -137,12 +137,9 @@ impl RegistryMap {
                 rank: record.rank,
                 versions: record.versions,
             };
+            let fits = signature.is_some_and(|signature| signature.bytes() == record.signature);
             match record.by {
-                1 => {
-                    if signature.is_some_and(|signature| signature.bytes() == record.signature) {
-                        owners.by_signature.push(owner.clone());
-                    }
-                }
+                1 if fits => owners.by_signature.push(owner.clone()),
                 2 => owners.preempted.push(owner.clone()),
                 _ => {}
             }

@@ -14,5 +14,5 @@ mod record;
 #[cfg(test)]
 mod tests;
 
-pub use gathered::{Gathered, ListError, ListKind, Taken};
+pub use gathered::{Gathered, List, ListError, ListKind, Taken};
 pub use map::{Counts, FILE, RegistryMap, Source};

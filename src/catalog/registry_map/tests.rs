@@ -43,12 +43,18 @@ const COMFYGIT: &str = r#"{"version":"1","package_aliases":{"anns-old-name":"com
 /// A catalog of these lists, through the file.
 fn catalog_of(lists: &[&str], folder: &Path) -> Catalog {
     let mut gathered = Gathered::default();
-    let sources: Vec<Source> =
-        lists.iter().map(|list| Source::new(gathered.take(list.as_bytes()).unwrap(), "here", 5)).collect();
+    let sources: Vec<Source> = lists
+        .iter()
+        .map(|list| Source::new(gathered.take(&List::parse(list.as_bytes()).unwrap()).unwrap(), "here", 5))
+        .collect();
     RegistryMap::write(&folder.join(FILE), gathered, &sources).unwrap();
     let opened = Catalog::open(folder);
     assert!(opened.problem.is_none());
     opened.catalog
+}
+
+fn take(list: &str) -> Result<Taken, ListError> {
+    Gathered::default().take(&List::parse(list.as_bytes())?)
 }
 
 fn id(text: &str) -> PackageId {
@@ -69,10 +75,10 @@ fn each_list_is_known_by_its_content_and_malformed_entries_are_counted() {
         (MODELS, ListKind::ManagerModels, 1, 1),
         (COMFYGIT, ListKind::ComfyGit, 3, 2),
     ] {
-        let taken = Gathered::default().take(list.as_bytes()).unwrap();
+        let taken = take(list).unwrap();
         assert_eq!(taken, Taken { kind, entries, skipped });
     }
-    let refused = |list: &str| Gathered::default().take(list.as_bytes()).unwrap_err();
+    let refused = |list: &str| take(list).unwrap_err();
     assert!(matches!(refused("<html>"), ListError::Syntax(_)));
     assert_eq!((refused("[]"), refused(r#"{"a":1}"#)), (ListError::Unknown, ListError::Unknown));
     assert_eq!(refused(r#"{"custom_nodes":[{}]}"#), ListError::Empty);

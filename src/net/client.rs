@@ -1,0 +1,182 @@
+//! The real client.
+
+use std::io::Read;
+use std::time::Duration;
+
+use reqwest::StatusCode;
+use reqwest::blocking::Response;
+use reqwest::header::{self, HeaderMap, HeaderName};
+
+use crate::observer::{Observer, Unit};
+
+use super::fetch::{Answer, Cause, Expected, Fetch, FetchError, Request, Validators};
+use super::retry::{Patience, RealTime, Wait, patiently};
+
+/// How a client behaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Options {
+    /// For reaching a host, and for each piece of its answer.
+    pub timeout: Duration,
+    pub patience: Patience,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options { timeout: Duration::from_secs(20), patience: Patience::default() }
+    }
+}
+
+/// An HTTP client: certificates as the system trusts them, proxies as `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` say.
+pub struct Client {
+    inner: reqwest::blocking::Client,
+    patience: Patience,
+    wait: Box<dyn Wait>,
+}
+
+/// A client that could not be made, such as for want of the system's certificates.
+#[derive(Debug, thiserror::Error)]
+#[error("the network cannot be used: {0}")]
+pub struct ClientError(String);
+
+impl Client {
+    pub fn new(options: Options) -> Result<Self, ClientError> {
+        // Another part of the program may have chosen before; either choice will do.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let inner = reqwest::blocking::Client::builder()
+            .user_agent(concat!("comfrey/", env!("CARGO_PKG_VERSION")))
+            .timeout(options.timeout)
+            .connect_timeout(options.timeout)
+            // Follows ten; takes tokens away when the host changes.
+            .redirect(reqwest::redirect::Policy::custom(|attempt| {
+                let from_safe = attempt.previous().last().is_some_and(|url| url.scheme() == "https");
+                match attempt.url().scheme() {
+                    "http" if from_safe => attempt.error("the host refers to an address without encryption"),
+                    _ if attempt.previous().len() > 10 => attempt.error("the host refers on and on"),
+                    _ => attempt.follow(),
+                }
+            }))
+            .build()
+            .map_err(|error| ClientError(told(error)))?;
+        Ok(Client { inner, patience: options.patience, wait: Box::new(RealTime) })
+    }
+
+    /// With another clock, for tests.
+    pub fn waiting_by(self, wait: Box<dyn Wait>) -> Self {
+        Client { wait, ..self }
+    }
+
+    fn attempt(&self, request: &Request, observer: &dyn Observer) -> Result<Answer, Cause> {
+        let mut builder = self.inner.get(&request.url);
+        if let Some(token) = &request.token {
+            builder = builder.bearer_auth(token);
+        }
+        let known =
+            [(header::IF_NONE_MATCH, &request.known.etag), (header::IF_MODIFIED_SINCE, &request.known.last_modified)];
+        for (name, value) in known {
+            if let Some(value) = value {
+                builder = builder.header(name, value);
+            }
+        }
+        let response = builder.send().map_err(cause)?;
+        let headers = response.headers();
+        match response.status() {
+            StatusCode::NOT_MODIFIED => return Ok(Answer::Unchanged),
+            StatusCode::OK => {}
+            StatusCode::TOO_MANY_REQUESTS => return Err(Cause::TooMany { after: retry_after(headers) }),
+            StatusCode::SERVICE_UNAVAILABLE if retry_after(headers).is_some() => {
+                return Err(Cause::TooMany { after: retry_after(headers) });
+            }
+            StatusCode::NOT_FOUND | StatusCode::GONE => return Err(Cause::NotFound(response.status().as_u16())),
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+                return Err(Cause::Refused(response.status().as_u16()));
+            }
+            status => return Err(Cause::Status(status.as_u16())),
+        }
+        let web_page = text(headers, header::CONTENT_TYPE).is_some_and(|kind| kind.starts_with("text/html"));
+        if request.expected == Expected::Json && web_page {
+            return Err(Cause::WebPage);
+        }
+        let validators =
+            Validators { etag: text(headers, header::ETAG), last_modified: text(headers, header::LAST_MODIFIED) };
+        let bytes = body(response, request.limit, observer)?;
+        if request.expected == Expected::Json && bytes.trim_ascii_start().starts_with(b"<") {
+            return Err(Cause::WebPage);
+        }
+        Ok(Answer::New { bytes, validators })
+    }
+}
+
+impl Fetch for Client {
+    fn fetch(&self, request: &Request, observer: &dyn Observer) -> Result<Answer, FetchError> {
+        let answer = patiently(self.patience, &*self.wait, observer, || self.attempt(request, observer));
+        answer.map_err(|cause| FetchError { url: request.url.clone(), cause })
+    }
+}
+
+/// Reads an answer whole, but no more than `limit` bytes.
+fn body(mut response: Response, limit: u64, observer: &dyn Observer) -> Result<Vec<u8>, Cause> {
+    let announced = response.content_length();
+    if announced.is_some_and(|length| length > limit) {
+        return Err(Cause::TooLarge(limit));
+    }
+    observer.started("fetching", Unit::Bytes, announced);
+    let mut bytes = Vec::new();
+    let mut piece = vec![0; 1 << 16];
+    let read = loop {
+        if observer.interrupted() {
+            break Err(Cause::Interrupted);
+        }
+        match response.read(&mut piece) {
+            Ok(0) => break Ok(bytes),
+            Ok(count) if bytes.len() as u64 + count as u64 > limit => break Err(Cause::TooLarge(limit)),
+            Ok(count) => {
+                bytes.extend_from_slice(&piece[..count]);
+                observer.advanced(count as u64);
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == std::io::ErrorKind::TimedOut => break Err(Cause::TimedOut),
+            Err(error) => break Err(Cause::Cut(deepest(&error))),
+        }
+    };
+    observer.finished();
+    read
+}
+
+fn text(headers: &HeaderMap, name: HeaderName) -> Option<String> {
+    headers.get(name)?.to_str().ok().map(str::to_owned)
+}
+
+/// A number of seconds, or a date.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = text(headers, header::RETRY_AFTER)?;
+    if let Ok(seconds) = text.trim().parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let then = jiff::fmt::rfc2822::parse(&text).ok()?.timestamp().as_second();
+    Some(Duration::from_secs(u64::try_from(then - jiff::Timestamp::now().as_second()).unwrap_or_default()))
+}
+
+fn cause(error: reqwest::Error) -> Cause {
+    if error.is_timeout() {
+        Cause::TimedOut
+    } else if error.is_builder() || error.is_redirect() {
+        Cause::Address(told(error))
+    } else if error.is_connect() {
+        Cause::Unreachable(told(error))
+    } else {
+        Cause::Cut(told(error))
+    }
+}
+
+/// What lies at the bottom of an error, without the address: that can hold a secret.
+fn told(error: reqwest::Error) -> String {
+    deepest(&error.without_url())
+}
+
+fn deepest(error: &dyn std::error::Error) -> String {
+    let mut deepest = error;
+    while let Some(source) = deepest.source() {
+        deepest = source;
+    }
+    deepest.to_string()
+}

@@ -1,0 +1,14 @@
+//! HTTP, as far as lists and models have to be fetched: with patience, within limits, and without giving secrets away.
+//!
+//! - [`fetch`]: the seam: a request, its answer, and why there is none
+//! - [`address`]: how an address is shown
+//! - [`retry`]: when a request is made again, and after what pause
+//! - [`client`]: the real one
+
+pub mod address;
+pub mod client;
+pub mod fetch;
+pub mod retry;
+
+pub use client::Client;
+pub use fetch::{Answer, Cause, Expected, Fetch, FetchError, Offline, Request, Validators};
