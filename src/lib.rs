@@ -8,8 +8,9 @@
 //! bundle                 export, import, object packs
 //! environment            workspace, environments, manifest, state, transactions
 //! resolve                references -> files
-//! models  catalog        what is on disk; what is known of loaders
+//! models  catalog        what is on disk; what is known of node classes, packages and loaders
 //! workflow               ComfyUI's formats
+//! net                    HTTP
 //! history  worktree      refs, revisions, operations; files <-> trees
 //! store                  objects on disk
 //! digest                 bytes -> hashes

@@ -16,6 +16,7 @@ use super::name::EnvironmentName;
 pub enum Key {
     Active,
     Author,
+    CatalogSources,
     ModelFolders,
     ExtraPaths,
     StoreModels,
@@ -30,13 +31,15 @@ pub enum Shape {
 
 impl Key {
     /// Every setting, in the order in which they are listed.
-    pub const ALL: [Key; 5] = [Key::Active, Key::Author, Key::ModelFolders, Key::ExtraPaths, Key::StoreModels];
+    pub const ALL: [Key; 6] =
+        [Key::Active, Key::Author, Key::CatalogSources, Key::ModelFolders, Key::ExtraPaths, Key::StoreModels];
 
     /// Its name as written on a command line: the path in the file, joined by dots.
     pub fn name(self) -> &'static str {
         match self {
             Key::Active => "active",
             Key::Author => "author",
+            Key::CatalogSources => "catalog.sources",
             Key::ModelFolders => "models.folders",
             Key::ExtraPaths => "models.extra_paths",
             Key::StoreModels => "store.models",
@@ -48,6 +51,7 @@ impl Key {
         match self {
             Key::Active => "the environment that commands work on when none is named",
             Key::Author => "who snapshots are recorded as, such as `Ann <ann@example.org>`",
+            Key::CatalogSources => "addresses and files of the lists that `catalog update` reads",
             Key::ModelFolders => "folders that hold model files, each with checkpoints/, loras/ and so on",
             Key::ExtraPaths => {
                 "further files like extra_model_paths.yaml, as given to ComfyUI by --extra-model-paths-config"
@@ -60,12 +64,12 @@ impl Key {
     pub fn default(self) -> Option<&'static str> {
         match self {
             Key::StoreModels => Some("auto"),
-            Key::Active | Key::Author | Key::ModelFolders | Key::ExtraPaths => None,
+            Key::Active | Key::Author | Key::CatalogSources | Key::ModelFolders | Key::ExtraPaths => None,
         }
     }
 
     pub fn shape(self) -> Shape {
-        if matches!(self, Key::ModelFolders | Key::ExtraPaths) { Shape::Many } else { Shape::One }
+        if matches!(self, Key::CatalogSources | Key::ModelFolders | Key::ExtraPaths) { Shape::Many } else { Shape::One }
     }
 
     fn path(self) -> Vec<&'static str> {
@@ -107,6 +111,8 @@ pub enum ConfigError {
 pub struct Settings {
     pub active: Option<EnvironmentName>,
     pub author: Option<String>,
+    /// As written: addresses, and paths that may be relative to the workspace.
+    pub catalog_sources: Vec<String>,
     /// As written: may be relative to the workspace, may begin with `~`.
     pub model_folders: Vec<String>,
     /// As written, like those.
@@ -171,6 +177,7 @@ impl Config {
         match key {
             Key::Active => one(self.settings.active.as_ref().map(ToString::to_string)),
             Key::Author => one(self.settings.author.clone()),
+            Key::CatalogSources => self.settings.catalog_sources.clone(),
             Key::ModelFolders => self.settings.model_folders.clone(),
             Key::ExtraPaths => self.settings.extra_paths.clone(),
             Key::StoreModels => one(self.settings.store_models.map(|policy| policy_name(policy).to_owned())),
@@ -328,6 +335,7 @@ impl Reader<'_> {
         Ok(Settings {
             active,
             author: self.text_of(table, Key::Author)?.map(|(text, _)| text),
+            catalog_sources: self.paths(table, Key::CatalogSources, "addresses and files")?,
             model_folders: self.paths(table, Key::ModelFolders, "folders")?,
             extra_paths: self.paths(table, Key::ExtraPaths, "files")?,
             store_models,

@@ -18,15 +18,24 @@ pub struct Options {
     /// For reaching a host, and for each piece of its answer.
     pub timeout: Duration,
     pub patience: Patience,
+    pub proxies: Proxies,
+}
+
+/// Which proxies are used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Proxies {
+    /// Those that `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` name.
+    FromEnvironment,
+    None,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { timeout: Duration::from_secs(20), patience: Patience::default() }
+        Options { timeout: Duration::from_secs(20), patience: Patience::default(), proxies: Proxies::FromEnvironment }
     }
 }
 
-/// An HTTP client: certificates as the system trusts them, proxies as `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` say.
+/// An HTTP client: certificates as the system trusts them.
 pub struct Client {
     inner: reqwest::blocking::Client,
     patience: Patience,
@@ -42,7 +51,11 @@ impl Client {
     pub fn new(options: Options) -> Result<Self, ClientError> {
         // Another part of the program may have chosen before; either choice will do.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let inner = reqwest::blocking::Client::builder()
+        let builder = match options.proxies {
+            Proxies::FromEnvironment => reqwest::blocking::Client::builder(),
+            Proxies::None => reqwest::blocking::Client::builder().no_proxy(),
+        };
+        let inner = builder
             .user_agent(concat!("comfrey/", env!("CARGO_PKG_VERSION")))
             .timeout(options.timeout)
             .connect_timeout(options.timeout)

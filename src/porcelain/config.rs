@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::environment::Workspace;
 use crate::environment::config::{Config as Settings, Key, Shape};
 use crate::environment::workspace::plain_path;
+use crate::net::address::is_url;
 use crate::ui::program::Command;
 use crate::ui::report::{Align, Table};
 use crate::ui::{Exit, Failure, Session};
@@ -78,6 +79,8 @@ fn values(
         Key::Active => Ok(workspace.environment(text)?.name().to_string()),
         Key::ModelFolders => path(text, "folder", session),
         Key::ExtraPaths => path(text, "file", session),
+        Key::CatalogSources if is_url(text) => Ok(text.clone()),
+        Key::CatalogSources => path(text, "file", session),
         Key::Author | Key::StoreModels => Ok(text.clone()),
     };
     given.iter().map(&mut checked).collect()

@@ -24,6 +24,7 @@ use crate::plumbing::show_ref::ShowRef;
 use crate::plumbing::unpack::Unpack;
 use crate::plumbing::update_ref::UpdateRef;
 use crate::plumbing::write_tree::WriteTree;
+use crate::porcelain::catalog::Catalog;
 use crate::porcelain::commit::Commit;
 use crate::porcelain::diff::Diff;
 use crate::porcelain::export::Export;
@@ -72,6 +73,8 @@ enum Verb {
     Adopt(Adopt),
     /// Look at objects
     CatObject(CatObject),
+    /// What is known of node classes, packages and models
+    Catalog(Catalog),
     /// Write a tree into a folder
     CheckoutTree(CheckoutTree),
     /// Record workflows, custom nodes and models in use as a new version
@@ -152,6 +155,7 @@ impl Verb {
         match self {
             Verb::Adopt(command) => command.run(session),
             Verb::CatObject(command) => command.run(session),
+            Verb::Catalog(command) => command.run(session),
             Verb::CheckoutTree(command) => command.run(session),
             Verb::Commit(command) => command.run(session),
             Verb::CommitTree(command) => command.run(session),

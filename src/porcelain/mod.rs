@@ -1,6 +1,7 @@
 //! One file a command of `comfrey`, and [`dispatch`], which finds the command by its name.
 
 pub mod adopt;
+pub mod catalog;
 pub mod commit;
 pub mod completions;
 pub mod config;

@@ -13,9 +13,11 @@
 //! - [`snapshots`], [`operations`], [`changes`]: how they are written, for people and as JSON
 //! - [`plans`]: plans as lines and as JSON
 //! - [`mod@workflow_diff`]: differences of workflows as lines
+//! - [`catalog`]: the catalog of a workspace
 //! - [`working`]: an environment at work
 //! - [`program`]: from `main` to a command body and back to an exit code
 
+pub mod catalog;
 pub mod changes;
 pub mod failure;
 mod failures;

@@ -3,6 +3,7 @@
 mod bad_input;
 mod bundle;
 mod cat_object;
+mod catalog;
 mod cli;
 mod commit;
 mod demo;
@@ -13,7 +14,9 @@ mod hash_object;
 mod history;
 mod import;
 mod installation;
+mod loopback;
 mod models;
+mod net;
 mod parse_workflow;
 mod plumbing_commit;
 mod rollback;

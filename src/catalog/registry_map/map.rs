@@ -207,7 +207,8 @@ impl RegistryMap {
             let class = std::str::from_utf8(class).ok().filter(|class| wanted(class))?;
             let mut owners: Vec<u32> = decode::<Vec<OwnerRecord>>(row)?.iter().map(|owner| owner.package).collect();
             owners.dedup();
-            Some((class, owners.into_iter().filter_map(|at| self.package_at(at)).collect()))
+            let packages = owners.into_iter().filter_map(|at| self.package_at(at));
+            Some((class, packages.filter(|package| !is_comfyui(package)).collect()))
         })
     }
 

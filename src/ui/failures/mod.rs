@@ -1,10 +1,12 @@
 //! Errors of the library as failures of a command: one file a floor.
 
 mod bundle;
+mod catalog;
 mod digest;
 mod environment;
 mod history;
 mod models;
+mod net;
 mod store;
 mod workflow;
 mod working;
