@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::container::ContainerError;
+use super::learned::{Learned, LearnedNode};
 use super::loaders::{self, Loader};
 use super::models;
 use super::package::{KnownModel, Layer, Owner, Owners, Package, PackageId};
@@ -19,6 +20,8 @@ pub struct Catalog {
     loaders: HashMap<String, Vec<Loader>>,
     /// What the registries' lists tell, shared by copies of the catalog.
     pub(super) registry: Option<Arc<RegistryMap>>,
+    /// What the environment at work tells.
+    learned: Option<Arc<Learned>>,
 }
 
 /// A catalog, and what of it could not be used.
@@ -45,6 +48,33 @@ impl Catalog {
             }
             Err(problem) => Opened { catalog, problem: Some(problem) },
         }
+    }
+
+    /// Adds what an environment tells. Of an input that is known already its folders count, and the choices that are no files of them.
+    pub fn learn(&mut self, learned: Learned) {
+        for (class, node) in &learned.nodes {
+            let mut known = self.loaders(class).to_vec();
+            let mut changed = false;
+            for loader in node.loaders() {
+                changed = true;
+                match known.iter_mut().find(|known| known.has_input(&loader.input)) {
+                    Some(known) => {
+                        known.folders = loader.folders;
+                        known.sentinels.extend(loader.sentinels);
+                    }
+                    None => known.push(loader),
+                }
+            }
+            if changed {
+                self.loaders.insert(class.clone(), known);
+            }
+        }
+        self.learned = Some(Arc::new(learned));
+    }
+
+    /// A class as the environment at work has it, if that was learned.
+    pub fn learned(&self, class: &str) -> Option<&LearnedNode> {
+        self.learned.as_ref()?.node(class)
     }
 
     /// What the registries' lists tell, if they were ever fetched.

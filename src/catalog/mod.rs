@@ -7,6 +7,7 @@
 //! - [`table`]: how the built-in tables are looked up
 //! - [`registry_map`]: the registries' lists, put together in one file
 //! - [`container`]: how such a file is laid out
+//! - [`learned`]: what a running environment tells of its node classes
 //! - [`mod@update`]: bringing the lists up to date
 //! - [`search`]: packages that fit a text
 //! - [`supplement`]: owners that the registries' lists leave out
@@ -23,6 +24,7 @@ pub mod container;
 pub mod folders;
 pub mod knowledge;
 pub mod layouts;
+pub mod learned;
 pub mod loaders;
 pub mod model_references;
 pub mod models;
@@ -39,6 +41,7 @@ mod table;
 pub mod update;
 
 pub use knowledge::{Catalog, Opened};
+pub use learned::Learned;
 pub use loaders::{Loader, Reads, WidgetIndex};
 pub use model_references::references;
 pub use node_reference::{NodeReference, TypedInput, node_references};

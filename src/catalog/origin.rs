@@ -51,6 +51,9 @@ impl super::Catalog {
         if let Some(node) = nodes::builtin(class) {
             return if node.part == Part::Frontend { Origin::Frontend } else { Origin::Builtin };
         }
+        if let Some(node) = self.learned(class) {
+            return if node.package_folder().is_some() { Origin::Custom } else { Origin::Builtin };
+        }
         match DefinitionKind::named_by(class) {
             Some(DefinitionKind::Subgraph) => Origin::Subgraph,
             Some(DefinitionKind::Group) => Origin::Group,

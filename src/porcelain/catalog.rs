@@ -1,15 +1,18 @@
 //! `catalog`: what is known of node classes, packages and models.
 
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::catalog::folders::key_of_directory;
 use crate::catalog::nodes::{self, Part};
 use crate::catalog::registry_map::Source;
 use crate::catalog::update::{self, DEFAULT_SOURCES, Freshness, State};
-use crate::catalog::{Catalog as Known, Matched, Origin, Owner, models};
+use crate::catalog::{Catalog as Known, Learned, Matched, Origin, Owner, models};
+use crate::models::ModelIndex;
 use crate::net::address::{is_url, shown};
-use crate::net::{Client, Fetch, Offline, client};
+use crate::net::{Answer, Client, Expected, Fetch, Offline, Request, client};
 use crate::object::Time;
 use crate::ui::program::Command;
 use crate::ui::report::{Align, Bytes, Table, ago, count, grouped};
@@ -25,6 +28,8 @@ pub struct Catalog {
 enum What {
     /// Bring the lists of packages, node classes and models up to date
     Update(Update),
+    /// Learn the node classes of an environment from its running ComfyUI
+    Learn(Learn),
     /// Show what the catalog holds, or who owns a node class
     Show(Show),
     /// Search for packages of custom nodes
@@ -51,6 +56,16 @@ struct Update {
     max_age: f64,
 }
 
+/// Learns the node classes of the environment at work from what its running ComfyUI answers at /object_info.
+///
+/// Its lists of choices tell which inputs name files of which models folder: run `models index` before.
+#[derive(Debug, clap::Args)]
+struct Learn {
+    /// ComfyUI's address, such as http://127.0.0.1:8188, or a file that holds its answer
+    #[arg(value_name = "FILE|URL")]
+    from: String,
+}
+
 /// Shows what the catalog holds and how old it is; with TYPE, who owns a node class and how that is known.
 #[derive(Debug, clap::Args)]
 struct Show {
@@ -74,6 +89,7 @@ impl Command for Catalog {
     fn run(self, session: &mut Session<'_>) -> Result<Exit, Failure> {
         match self.what {
             What::Update(update) => update.run(session),
+            What::Learn(learn) => learn.run(session),
             What::Show(show) => show.run(session),
             What::Search(search) => search.run(session),
         }
@@ -153,10 +169,61 @@ impl Update {
     }
 }
 
+/// A ComfyUI with thousands of classes and files answers with tens of megabytes.
+const LARGEST_ANSWER: u64 = 1 << 30;
+
+impl Learn {
+    fn run(self, session: &mut Session<'_>) -> Result<Exit, Failure> {
+        let working = session.working()?;
+        let bytes = if is_url(&self.from) {
+            let address = self.from.trim_end_matches('/').trim_end_matches("/object_info");
+            let request = Request::new(format!("{address}/object_info"), Expected::Json, LARGEST_ANSWER);
+            match Client::new(client::Options::default())?.fetch(&request, session.observer)? {
+                Answer::New { bytes, .. } => bytes,
+                Answer::Unchanged => Vec::new(),
+            }
+        } else {
+            std::fs::read(&self.from).map_err(|error| Failure::io(&self.from, &error))?
+        };
+        let inventory = ModelIndex::new(working.workspace.store()).inventory(&working.models)?;
+        let mut files: HashMap<String, HashSet<String>> = HashMap::new();
+        for file in inventory.files().iter().filter(|file| file.is_present()) {
+            let place = file.place();
+            if let Some((directory, name)) = place.split_once('/') {
+                let listed = files.entry(key_of_directory(directory).to_owned()).or_default();
+                listed.insert(name.to_owned());
+            }
+        }
+        let learned = Learned::of_object_info(&bytes, &files)?;
+        learned.write(&catalog::learned_file(working.environment.folder()))?;
+        let name = working.environment.name();
+        if session.globals.json {
+            session.print_json(
+                &json!({ "environment": name.as_str(), "classes": learned.len(), "loaders": learned.loaders() }),
+            )?;
+        } else {
+            let loaders = count(learned.loaders(), "class");
+            writeln!(
+                session.out,
+                "{name}: {}, {loaders} with lists of model files",
+                count(learned.len(), "node class")
+            )?;
+        }
+        Ok(Exit::Done)
+    }
+}
+
 impl Show {
     fn run(self, session: &mut Session<'_>) -> Result<Exit, Failure> {
         let workspace = session.workspace()?;
-        let known = session.catalog(&workspace)?;
+        let environment = match session.environment_named().is_some() || workspace.active_name()?.is_some() {
+            true => Some(session.environment_of(&workspace)?),
+            false => None,
+        };
+        let known = match &environment {
+            Some(environment) => session.catalog_of(&workspace, environment)?,
+            None => session.catalog(&workspace)?,
+        };
         match self.class {
             Some(class) => show_class(&known, &class, session),
             None => show_all(&known, session),

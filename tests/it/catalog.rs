@@ -127,3 +127,21 @@ fn a_damaged_map_is_named_and_made_anew() {
     catalog(&sandbox, 1, &["update", "--from", "nodes.json"]).success();
     assert_eq!(catalog(&sandbox, 1, &["show", "Shared"]).success().stderr, "");
 }
+
+#[test]
+fn a_running_comfyui_tells_which_inputs_list_which_folder() {
+    let installation = crate::installation::Installation::new();
+    installation.comfrey(["models", "index"]).success();
+    let answer = r#"{"Ann's Loader":{"input":{"required":{"seed":["INT",{"control_after_generate":true}],
+        "which":[["None","sd15.safetensors","sub/xl.safetensors"]]}},"python_module":"custom_nodes.ann"}}"#;
+    let host = Loopback::start(vec![Reply::Whole("200 OK\r\nContent-Type: application/json", answer.into())]);
+    let mut command =
+        installation.sandbox.comfrey_command(["--workspace", "work", "catalog", "learn", &host.url("/"), "--json"]);
+    command.env("NO_PROXY", "127.0.0.1").env("no_proxy", "127.0.0.1");
+    let learned = Run::of(command).success();
+    assert!(host.requests()[0].starts_with("get /object_info "));
+    same_fields("learn", &documented("catalog learn"), &json(&learned));
+    assert_eq!(json(&learned)["loaders"], 1);
+    let shown = installation.comfrey(["catalog", "show", "Ann's Loader"]).success();
+    assert!(shown.stdout.starts_with("Ann's Loader  custom"), "{}", shown.stdout);
+}

@@ -1,6 +1,7 @@
 //! A catalog that could not be read or brought up to date.
 
 use crate::catalog::container::ContainerError;
+use crate::catalog::learned::NotObjectInfo;
 use crate::catalog::update::{FailedSource, UpdateError};
 use crate::net::address::is_url;
 use crate::ui::{Exit, Failure};
@@ -32,6 +33,14 @@ impl From<FailedSource> for Failure {
                     .hint("ComfyUI-Manager's lists and comfygit's node_mappings.json are understood")
             }
         }
+    }
+}
+
+impl From<NotObjectInfo> for Failure {
+    fn from(error: NotObjectInfo) -> Self {
+        Failure::new(Exit::Damaged, error.to_string()).hint(
+            "save what a running ComfyUI answers at /object_info, or name its address, such as http://127.0.0.1:8188",
+        )
     }
 }
 
