@@ -12,7 +12,7 @@ use crate::catalog::{Catalog, Reference, references};
 use crate::environment::commit::{self, CommitError, Who};
 use crate::environment::head::Head;
 use crate::environment::journal::Born;
-use crate::environment::manifest::{Answer, Manifest, ManifestError, Slot};
+use crate::environment::manifest::{Manifest, ManifestError, Slot};
 use crate::environment::restore_point::{self, Scope};
 use crate::environment::snapshot_tree::{MANIFEST, UV_LOCK};
 use crate::environment::state::{self, Keep, StateError, Surroundings};
@@ -267,10 +267,11 @@ impl Planning<'_, '_> {
                         (&found.scope, &found.node) == (&reference.scope, &reference.node)
                             && is_slot(&found.slot, &reference)
                     });
-                    let Some(Answer::Model(id)) = meant.map(|found| &found.answer) else { continue };
-                    let Some(place) = self.whereabouts.get(id) else { continue };
-                    let Some(value) = listed_value(place, &reference.folders) else { continue };
-                    if value != reference.value {
+                    let Some(id) = meant.and_then(|found| found.answer.model()) else { continue };
+                    let Some(place) = self.whereabouts.get(&id) else { continue };
+                    let Some(value) = listed_value(place, &reference) else { continue };
+                    // Instances of one subgraph may share a value, which can say one thing only: that of the first.
+                    if value != reference.value && !changes.iter().any(|(place, _)| *place == reference.place) {
                         found.rewritten.push((reference.node, reference.value, value.clone()));
                         changes.push((reference.place, value));
                     }

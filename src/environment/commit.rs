@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::history;
 use crate::object::{Encoded, Entry, Kind, ObjectId, Snapshot, Time, Tree};
+use crate::resolve::{Automatic, Choose};
 use crate::store::Writer;
 use crate::worktree;
 
@@ -45,7 +46,7 @@ pub struct Committed<'a> {
     pub draft: Draft<'a>,
 }
 
-/// Records the working state. The environment's lock must be held.
+/// Records the working state. The environment's lock must be held. What is new and unclear is asked of `choose`.
 ///
 /// # Errors
 /// Nothing has changed then, save that objects may be in the store that nobody refers to.
@@ -54,9 +55,10 @@ pub fn commit<'a>(
     head: &Head,
     message: &str,
     who: &Who,
+    choose: &mut dyn Choose,
 ) -> Result<Committed<'a>, CommitError> {
     let writer = around.store.writer()?;
-    let draft = draft::draft(around, Keep::Stored(&writer))?;
+    let draft = draft::draft(around, Keep::Stored(&writer), choose)?;
     let environment = around.environment.name().as_str();
     if head.tree().is_some_and(|tree| draft.is_in(&tree)) {
         return Ok(Committed { snapshot: None, draft });
@@ -85,7 +87,7 @@ pub fn commit_with(
     who: &Who,
 ) -> Result<ObjectId, CommitError> {
     let writer = around.store.writer()?;
-    let draft = draft::draft(around, Keep::Stored(&writer))?;
+    let draft = draft::draft(around, Keep::Stored(&writer), &mut Automatic)?;
     Recording { around, head, writer: &writer, restore, message, who }.conclude(transaction, &draft)
 }
 
@@ -143,7 +145,7 @@ pub fn surroundings<'a>(around: &Surroundings<'a>) -> transaction::Surroundings<
 }
 
 /// Puts a file in place of what is there, unless that has these bytes already.
-fn put_file(transaction: &mut Transaction<'_>, bytes: &[u8], place: &Path) -> Result<(), TransactionError> {
+pub(super) fn put_file(transaction: &mut Transaction<'_>, bytes: &[u8], place: &Path) -> Result<(), TransactionError> {
     if exists(place) {
         if std::fs::read(place).is_ok_and(|there| there == bytes) {
             return Ok(());

@@ -3,16 +3,19 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use crate::catalog::Catalog;
 use crate::models::index::Depth;
 use crate::models::{IndexedFile, Inventory, ModelIndex, Sources};
 use crate::object::{Encoded, Entry, EntryKind, EntryName, Kind, ObjectId, RelativePath, Tree};
+use crate::resolve::{Choose, ChooseError, Installed};
 use crate::worktree::{self, Trees, build_tree};
 
 use super::manifest::{ComfyUiFacts, Manifest, ManifestError, ModelFacts, NodeFacts, WorkflowFacts};
 use super::nodes;
+use super::readings;
 use super::snapshot_tree::{MANIFEST, MODELS, NODES, PARKED, node_name};
 use super::state::{self, FoundWorkflow, Keep, State, StateError, Surroundings};
-use super::uses::{self, Meaning, Uses};
+use super::uses::{self, Asking, Meaning, Uses, UsesError};
 
 #[derive(Debug, thiserror::Error)]
 pub enum DraftError {
@@ -24,8 +27,19 @@ pub enum DraftError {
     Worktree(#[from] worktree::Error),
     #[error(transparent)]
     Models(#[from] crate::models::Error),
+    #[error(transparent)]
+    Choose(#[from] ChooseError),
     #[error("{}, {source}", path.display())]
     Manifest { path: std::path::PathBuf, source: ManifestError },
+}
+
+impl From<UsesError> for DraftError {
+    fn from(error: UsesError) -> Self {
+        match error {
+            UsesError::Models(error) => error.into(),
+            UsesError::Choose(error) => error.into(),
+        }
+    }
 }
 
 /// Everything that a commit made now would record.
@@ -43,7 +57,8 @@ pub struct Draft<'a> {
 }
 
 /// Finds out what a commit made now would record. With [`Keep::Stored`] everything but the root tree is put into the store and published.
-pub fn draft<'a>(around: &Surroundings<'a>, keep: Keep<'_>) -> Result<Draft<'a>, DraftError> {
+/// What the rules leave open, and was not left open before, is asked of `choose`.
+pub fn draft<'a>(around: &Surroundings<'a>, keep: Keep<'_>, choose: &mut dyn Choose) -> Result<Draft<'a>, DraftError> {
     let mut state = state::read(around, keep)?;
     let mut manifest = manifest_on_disk(around, &state)?;
     let index = ModelIndex::new(around.store);
@@ -52,8 +67,21 @@ pub fn draft<'a>(around: &Surroundings<'a>, keep: Keep<'_>) -> Result<Draft<'a>,
         Err(crate::models::Error::Interrupted) => return Err(StateError::Interrupted.into()),
         Err(error) => return Err(error.into()),
     };
-    let bytes = |found: &FoundWorkflow| workflow_bytes(found);
-    let uses = uses::find(&state.workflows, bytes, &manifest, &inventory, &index, around.observer)?;
+    let catalog = Catalog::built_in();
+    let environment = around.environment.name().as_str();
+    let readings = readings::cached(around.store, environment, &state.workflows, workflow_bytes, &catalog)?;
+    // A commit records what the user said of node types, and looks nothing up.
+    let installed = Installed::default();
+    let asking = Asking {
+        before: &manifest,
+        inventory: &inventory,
+        index: &index,
+        catalog: &catalog,
+        installed: &installed,
+        observer: around.observer,
+        ask: uses::Ask::New,
+    };
+    let uses = uses::find(readings, &asking, choose)?;
     let mut draft = Models { around, keep, index, files: BTreeMap::new(), unread: Vec::new() };
     for file in uses.files() {
         draft.take(file)?;
@@ -95,7 +123,7 @@ pub fn workflow_bytes(found: &FoundWorkflow) -> Result<Vec<u8>, String> {
     if ObjectId::of_blob(&bytes) == found.id { Ok(bytes) } else { Err("changed while it was read".to_owned()) }
 }
 
-fn manifest_on_disk(around: &Surroundings<'_>, state: &State<'_>) -> Result<Manifest, DraftError> {
+pub(super) fn manifest_on_disk(around: &Surroundings<'_>, state: &State<'_>) -> Result<Manifest, DraftError> {
     let path = around.environment.manifest_path();
     if !state.entries.contains_key(MANIFEST) {
         return Ok(Manifest::new(around.environment.name().as_str()));
@@ -158,27 +186,30 @@ fn models_of(
 ) -> Vec<UsedModel> {
     let known = before.models();
     let mut models: BTreeMap<(String, ObjectId), ModelFacts> = BTreeMap::new();
-    for found in uses.workflows.values().flatten() {
-        let (place, id, mut facts) = match &found.meaning {
-            Meaning::File(file) => {
-                let Some((file, id)) = files.get(&file.place()).and_then(|file| Some((file, file.id?))) else {
-                    continue;
-                };
-                (file.place(), id, facts_of(file))
-            }
-            Meaning::Remembered(id) => match known.get(id) {
-                Some(facts) => (facts.path.clone(), *id, facts.clone()),
-                None => continue,
-            },
-            Meaning::Open { .. } => continue,
-        };
-        facts.sources.extend(named.get(&id).into_iter().flatten().cloned());
-        facts.sources.extend(found.reference.declared.iter().filter_map(|declared| declared.url.clone()));
+    let mut add = |place: String, id: ObjectId, mut facts: ModelFacts| {
+        let declared = std::mem::take(&mut facts.sources);
+        facts.sources = named.get(&id).into_iter().flatten().cloned().chain(declared).collect();
         let there = models.entry((place, id)).or_insert_with(|| ModelFacts { sources: Vec::new(), ..facts.clone() });
         for source in facts.sources {
             if !there.sources.contains(&source) {
                 there.sources.push(source);
             }
+        }
+    };
+    for (_, found) in uses.models() {
+        let declared = || found.reference.declared.iter().filter_map(|declared| declared.url.clone());
+        for file in found.meaning.files() {
+            let Some((file, id)) = files.get(&file.place()).and_then(|file| Some((file, file.id?))) else { continue };
+            // A URL is that of one file.
+            let is_one = matches!(found.meaning, Meaning::File(_));
+            let sources = declared().filter(|_| is_one).collect();
+            add(file.place(), id, ModelFacts { sources, ..facts_of(file) });
+        }
+        if let Meaning::Remembered(id) = &found.meaning
+            && let Some(mut facts) = known.get(id).cloned()
+        {
+            facts.sources.extend(declared());
+            add(facts.path.clone(), *id, facts);
         }
     }
     for (id, facts) in known {
@@ -189,7 +220,7 @@ fn models_of(
     models.into_iter().map(|((place, id), facts)| (place, id, facts)).collect()
 }
 
-fn facts_of(file: &IndexedFile) -> ModelFacts {
+pub(super) fn facts_of(file: &IndexedFile) -> ModelFacts {
     ModelFacts {
         filename: file.name().to_owned(),
         path: file.place(),
@@ -230,10 +261,10 @@ fn workflow_facts(
         Meaning::File(file) => files.get(&file.place()).and_then(|file| file.id),
         _ => None,
     };
-    let facts = |(key, found): (&String, &Vec<uses::Use>)| {
+    let facts = |(key, found): (&String, &uses::WorkflowUses)| {
         let path = state.workflows.get(key)?.path.to_string();
-        let models = found.iter().map(|found| found.to_manifest(id(found))).collect();
-        Some((key.clone(), WorkflowFacts { path, models }))
+        let models = found.models.iter().map(|found| found.to_manifest(id(found))).collect();
+        Some((key.clone(), WorkflowFacts { path, models, nodes: found.node_choices() }))
     };
     uses.workflows.iter().filter_map(facts).collect()
 }

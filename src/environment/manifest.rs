@@ -10,6 +10,9 @@ use std::fmt;
 use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, TableLike, Value};
 
 use crate::object::ObjectId;
+use crate::resolve::{Memory, NodeChoice, Place, Said, Source, Sources};
+
+pub use crate::resolve::Slot;
 
 /// A manifest with its comments.
 #[derive(Debug, Clone)]
@@ -57,6 +60,8 @@ pub struct WorkflowFacts {
     /// Its place in a snapshot, such as `workflows/portrait.json`.
     pub path: String,
     pub models: Vec<ModelUse>,
+    /// What the user said of node types.
+    pub nodes: BTreeMap<String, NodeChoice>,
 }
 
 /// A place in a workflow that names a model.
@@ -69,24 +74,65 @@ pub struct ModelUse {
     pub answer: Answer,
 }
 
-/// Where in its node a reference stands.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Slot {
-    /// A position in the editor's `widgets_values`.
-    Widget(i64),
-    /// An input's name, as the API format has it.
-    Input(String),
-}
-
 /// What a reference was found to mean.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
+    /// Found by a commit.
     Model(ObjectId),
+    /// The user chose the model for the value `name`, which stands there.
+    Chosen { model: ObjectId, name: String },
+    /// A folder of model files, at this path below `models/`.
+    Folder(String),
     /// No model: `missing`, `ambiguous`, `skipped`, with the name as the workflow writes it.
-    Open {
-        status: String,
-        name: String,
-    },
+    Open { status: String, name: String },
+}
+
+impl Answer {
+    /// The model that is meant.
+    pub fn model(&self) -> Option<ObjectId> {
+        match self {
+            Answer::Model(id) | Answer::Chosen { model: id, .. } => Some(*id),
+            Answer::Folder(_) | Answer::Open { .. } => None,
+        }
+    }
+}
+
+impl ModelUse {
+    /// The place in the workflow.
+    pub fn place(&self) -> Place {
+        Place { scope: self.scope.clone(), node: self.node.clone(), slot: self.slot.clone() }
+    }
+}
+
+impl WorkflowFacts {
+    /// What was said of the places of the workflow. `models` are those of the manifest.
+    pub fn memory(&self, models: &BTreeMap<ObjectId, ModelFacts>) -> Memory {
+        let said = |model: &ModelUse| match &model.answer {
+            Answer::Model(id) => Some(Said::Found { model: *id, name: models.get(id)?.filename.clone() }),
+            Answer::Chosen { model, name } => Some(Said::Chosen { model: *model, value: name.clone() }),
+            Answer::Open { status, name } if status == "skipped" => Some(Said::Skipped { value: name.clone() }),
+            Answer::Folder(_) | Answer::Open { .. } => None,
+        };
+        Memory::new(self.models.iter().filter_map(|model| Some((model.place(), said(model)?))))
+    }
+}
+
+/// Where the models of a manifest can be had, and how they are recognised.
+pub fn sources(models: &BTreeMap<ObjectId, ModelFacts>) -> Sources {
+    let mut sources = Sources::default();
+    for (id, facts) in models {
+        let directory = facts.path.rsplit_once('/').map(|(directory, _)| directory.to_owned());
+        sources.add(Source {
+            name: facts.filename.clone(),
+            directory,
+            urls: facts.sources.clone(),
+            id: Some(*id),
+            sha256: facts.sha256.as_deref().and_then(|text| text.parse().ok()),
+            size: Some(facts.size).filter(|size| *size > 0),
+            quick: facts.quick.as_deref().and_then(|text| text.parse().ok()),
+        });
+    }
+    sources
 }
 
 /// A model that committed workflows refer to.
@@ -194,7 +240,8 @@ impl Manifest {
         let facts = |(key, table): (&str, &dyn TableLike)| {
             let path = text(table, "path")?;
             let models = table.get("models").and_then(Item::as_array).map(uses).unwrap_or_default();
-            Some((key.to_owned(), WorkflowFacts { path, models }))
+            let nodes = table.get("nodes").and_then(Item::as_table_like).map(choices).unwrap_or_default();
+            Some((key.to_owned(), WorkflowFacts { path, models, nodes }))
         };
         self.entries("workflows").filter_map(facts).collect()
     }
@@ -262,14 +309,22 @@ impl Manifest {
         let Some(part) = self.part("workflows") else { return };
         keep_only(part, |key, _| workflows.contains_key(key));
         for (key, facts) in workflows {
-            let Some(table) = entry(part, key) else { continue };
-            set(table, "path", Some(facts.path.as_str().into()));
-            let present = table.get("models").and_then(Item::as_array);
-            if present.map(uses).unwrap_or_default() != facts.models || present.is_none() {
-                let array = array_of_uses(&facts.models, present);
-                set(table, "models", Some(array.into()));
-            }
+            set_workflow(part, key, facts);
         }
+        in_order(part);
+    }
+
+    /// Makes one entry of `[tool.comfrey.workflows]` say this, and leaves the others.
+    pub fn set_workflow(&mut self, key: &str, facts: &WorkflowFacts) {
+        let Some(part) = self.part("workflows") else { return };
+        set_workflow(part, key, facts);
+        in_order(part);
+    }
+
+    /// Adds models to `[tool.comfrey.models]`, and leaves the others.
+    pub fn add_models(&mut self, models: &BTreeMap<ObjectId, ModelFacts>) {
+        let Some(part) = self.part("models") else { return };
+        models.iter().for_each(|(id, facts)| set_model(part, id, facts));
         in_order(part);
     }
 
@@ -279,24 +334,66 @@ impl Manifest {
         keep_only(part, |key, table| {
             key.parse().is_ok_and(|id| models.contains_key(&id)) || table.is_some_and(|table| flag(table, "pinned"))
         });
-        for (id, facts) in models {
-            let Some(table) = entry(part, &id.to_hex()) else { continue };
-            set(table, "filename", Some(facts.filename.as_str().into()));
-            set(table, "path", Some(facts.path.as_str().into()));
-            set(table, "size", i64::try_from(facts.size).ok().map(Value::from));
-            for (key, value) in [("quick", &facts.quick), ("sha256", &facts.sha256)] {
-                if let Some(value) = value {
-                    set(table, key, Some(value.as_str().into()));
-                }
-            }
-            let mut sources = texts(table, "sources");
-            sources.extend(facts.sources.iter().cloned());
-            let mut seen = std::collections::BTreeSet::new();
-            sources.retain(|source| seen.insert(source.clone()));
-            let array = Array::from_iter(sources.iter().map(String::as_str));
-            set(table, "sources", (!array.is_empty()).then(|| array.into()));
-        }
+        models.iter().for_each(|(id, facts)| set_model(part, id, facts));
         in_order(part);
+    }
+}
+
+fn set_workflow(part: &mut dyn TableLike, key: &str, facts: &WorkflowFacts) {
+    let Some(table) = entry(part, key) else { return };
+    set(table, "path", Some(facts.path.as_str().into()));
+    let present = table.get("models").and_then(Item::as_array);
+    if present.map(uses).unwrap_or_default() != facts.models || present.is_none() {
+        let array = array_of_uses(&facts.models, present);
+        set(table, "models", Some(array.into()));
+    }
+    if facts.nodes.is_empty() && table.get("nodes").is_none() {
+        return;
+    }
+    let fresh = || Item::Value(InlineTable::new().into());
+    let Some(nodes) = table.entry("nodes").or_insert_with(fresh).as_table_like_mut() else { return };
+    // What is neither a package nor `false` is someone else's.
+    let gone: Vec<String> = choices(nodes).into_keys().filter(|key| !facts.nodes.contains_key(key)).collect();
+    for key in gone {
+        nodes.remove(&key);
+    }
+    for (node_type, choice) in &facts.nodes {
+        let value: Value = match choice {
+            NodeChoice::Package(id) => id.as_str().into(),
+            NodeChoice::Skipped => false.into(),
+        };
+        set(nodes, node_type, Some(value));
+    }
+}
+
+fn set_model(part: &mut dyn TableLike, id: &ObjectId, facts: &ModelFacts) {
+    let Some(table) = entry(part, &id.to_hex()) else { return };
+    set(table, "filename", Some(facts.filename.as_str().into()));
+    set(table, "path", Some(facts.path.as_str().into()));
+    set(table, "size", i64::try_from(facts.size).ok().map(Value::from));
+    for (key, value) in [("quick", &facts.quick), ("sha256", &facts.sha256)] {
+        if let Some(value) = value {
+            set(table, key, Some(value.as_str().into()));
+        }
+    }
+    let mut sources = texts(table, "sources");
+    sources.extend(facts.sources.iter().cloned());
+    let mut seen = std::collections::BTreeSet::new();
+    sources.retain(|source| seen.insert(source.clone()));
+    let array = Array::from_iter(sources.iter().map(String::as_str));
+    set(table, "sources", (!array.is_empty()).then(|| array.into()));
+}
+
+/// `type = "package"`, or `type = false` for one that is not needed.
+fn choices(table: &dyn TableLike) -> BTreeMap<String, NodeChoice> {
+    table.iter().filter_map(|(key, item)| Some((key.to_owned(), choice(item)?))).collect()
+}
+
+fn choice(item: &Item) -> Option<NodeChoice> {
+    match (item.as_str(), item.as_bool()) {
+        (Some(id), _) => Some(NodeChoice::Package(id.to_owned())),
+        (_, Some(false)) => Some(NodeChoice::Skipped),
+        _ => None,
     }
 }
 
@@ -421,9 +518,12 @@ fn model_use(table: &dyn TableLike) -> Option<ModelUse> {
         (Some(widget), _) => Slot::Widget(widget),
         (None, input) => Slot::Input(input?),
     };
-    let answer = match text(table, "model").and_then(|id| id.parse().ok()) {
-        Some(id) => Answer::Model(id),
-        None => Answer::Open { status: text(table, "status")?, name: text(table, "name").unwrap_or_default() },
+    let (id, name) = (text(table, "model").and_then(|id| id.parse().ok()), text(table, "name"));
+    let answer = match (id, name, text(table, "folder")) {
+        (Some(id), None, _) => Answer::Model(id),
+        (Some(model), Some(name), _) => Answer::Chosen { model, name },
+        (None, _, Some(folder)) => Answer::Folder(folder),
+        (None, name, None) => Answer::Open { status: text(table, "status")?, name: name.unwrap_or_default() },
     };
     Some(ModelUse { scope: texts(table, "scope"), node: text(table, "node")?, slot, answer })
 }
@@ -445,13 +545,24 @@ fn array_of_uses(models: &[ModelUse], present: Option<&Array>) -> Array {
             Slot::Widget(number) => set(&mut table, "widget", Some((*number).into())),
             Slot::Input(name) => set(&mut table, "input", Some(name.as_str().into())),
         }
-        let (id, status, name) = match &model.answer {
-            Answer::Model(id) => (Some(id.to_hex().into()), None, None),
-            Answer::Open { status, name } => (None, Some(status.as_str().into()), Some(name.as_str().into())),
+        let (status, name, folder) = match &model.answer {
+            Answer::Model(_) => (None, None, None),
+            Answer::Chosen { name, .. } => (None, Some(name), None),
+            Answer::Folder(folder) => (None, None, Some(folder)),
+            Answer::Open { status, name } => (Some(status), Some(name), None),
         };
-        set(&mut table, "model", id);
-        set(&mut table, "status", status);
-        set(&mut table, "name", name);
+        let text = |text: Option<&String>| text.map(|text| text.as_str().into());
+        let id = model.answer.model().map(|id| id.to_hex().into());
+        let answer = [("model", id), ("folder", text(folder)), ("status", text(status)), ("name", text(name))];
+        let changes = answer.iter().any(|(key, value)| value.is_some() != table.contains_key(key));
+        if changes && known.is_some() {
+            // Another kind of answer: its keys stand in their order, as in a new entry.
+            answer.iter().for_each(|(key, _)| drop(table.remove(key)));
+        }
+        answer.into_iter().for_each(|(key, value)| set(&mut table, key, value));
+        if changes && known.is_some() {
+            table.fmt();
+        }
         let mut value = Value::InlineTable(table);
         value.decor_mut().set_prefix("\n    ");
         array.push_formatted(value);
@@ -491,7 +602,19 @@ mod tests {
             slot: Slot::Input("lora_name".into()),
             answer: Answer::Open { status: "missing".into(), name: "x.safetensors".into() },
         };
-        WorkflowFacts { path: "workflows/portrait.json".into(), models: vec![first, second] }
+        let third = ModelUse {
+            scope: vec![],
+            node: "9".into(),
+            slot: Slot::Widget(0),
+            answer: Answer::Chosen { model: id("sd15"), name: "other.safetensors".into() },
+        };
+        let fourth = ModelUse { slot: Slot::Widget(1), answer: Answer::Folder("diffusers/x".into()), ..third.clone() };
+        let nodes = [("A|B", NodeChoice::Package("pack".into())), ("Unused", NodeChoice::Skipped)];
+        WorkflowFacts {
+            path: "workflows/portrait.json".into(),
+            models: vec![first, second, third, fourth],
+            nodes: nodes.into_iter().map(|(node_type, choice)| (node_type.to_owned(), choice)).collect(),
+        }
     }
 
     fn model() -> ModelFacts {

@@ -17,10 +17,13 @@
 //! - [`snapshot_tree`]: what stands where in a snapshot, and where that lies on disk
 //! - [`state`]: the working state as a value
 //! - [`fresh_trees`]: its trees, before they are in a store
-//! - [`uses`]: which models the workflows use
+//! - [`readings`]: what workflows say
+//! - [`uses`]: what they use: models and packages
 //! - [`nodes`]: where a custom node came from
+//! - [`installed`]: the packages that lie in `custom_nodes`, and the node types that they define
 //! - [`manifest`]: `.cec/pyproject.toml`, read and edited with its comments
 //! - [`draft`]: what a commit would record
+//! - [`resolving`]: answers for workflows, remembered and, if wished, written into them
 //! - [`status`]: what is different now from the last commit
 //! - [`head`]: the version that an environment is at
 //! - [`commit`]: the draft becomes a snapshot
@@ -51,6 +54,7 @@ pub mod environment;
 pub mod fresh_trees;
 pub mod git;
 pub mod head;
+pub mod installed;
 pub mod journal;
 pub mod layout;
 pub mod lock;
@@ -60,7 +64,9 @@ pub mod model_roots;
 pub mod name;
 pub mod nodes;
 pub mod plan;
+pub mod readings;
 pub mod recovery;
+pub mod resolving;
 pub mod restore_point;
 pub mod rollback;
 pub mod snapshot_tree;

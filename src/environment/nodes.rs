@@ -27,6 +27,11 @@ pub fn source(path: &Path) -> (NodeSource, Option<String>) {
     }
 }
 
+/// The name in the node's `pyproject.toml`, which is its id in the registry.
+pub fn project_name(path: &Path) -> Option<String> {
+    project(path)?.name
+}
+
 /// True for a node whose folder lies elsewhere: it belongs to whoever works there.
 pub fn is_link(path: &Path) -> bool {
     std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink())

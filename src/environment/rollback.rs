@@ -135,7 +135,7 @@ pub fn prepare<'a>(
 }
 
 /// The models of the version that is current: a rollback takes none away, so they are still meant.
-fn model_entry(state: &State<'_>, head: &Head) -> Result<Option<Entry>, RollbackError> {
+pub(super) fn model_entry(state: &State<'_>, head: &Head) -> Result<Option<Entry>, RollbackError> {
     let Some(tree) = head.tree() else { return Ok(None) };
     Ok(state.trees.tree(&tree)?.get(MODELS).cloned())
 }

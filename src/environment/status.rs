@@ -3,25 +3,33 @@
 //! Costs one `stat` a file where nothing changed: folders are compared by their trees' ids, workflows are read only when they are
 //! new, changed, or had open questions.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cell::OnceCell;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
+use crate::catalog::Catalog;
 use crate::history::{Change, ChangeKind};
 use crate::models::index::Depth;
 use crate::models::{Inventory, ModelIndex, Sources};
 use crate::object::{Entry, EntryKind, ObjectId, RelativePath, Tree};
+use crate::resolve::{Automatic, Installed, KnownNodes, Status as ResolutionStatus, is_question, resolve_nodes};
+use crate::store::RecordTable;
 use crate::worktree::{Problem, Trees, walk_tree};
 
 use super::compare::ModelPlace;
 use super::draft::{comfyui_facts, workflow_bytes};
 use super::head::Head;
-use super::manifest::{Answer, ComfyUiFacts, Manifest, NodeFacts};
+use super::installed::installed;
+use super::manifest::{Answer, ComfyUiFacts, Manifest, ModelFacts, NodeFacts};
 use super::model_place;
 use super::rollback::{RollbackError, manifest_in};
 use super::snapshot_tree::{MANIFEST, MODELS, NODES, PARKED, UV_LOCK, node_name, workflow_key};
 use super::state::{self, FoundWorkflow, Keep, State, Surroundings};
-use super::uses::{self, Meaning};
+use super::{
+    readings,
+    uses::{self, Meaning},
+};
 
 /// The answer of `status`; its fields are those of `--json`.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -37,6 +45,7 @@ pub struct Status {
     pub nodes: Nodes,
     pub models: Models,
     pub unresolved: Vec<Unresolved>,
+    pub missing_nodes: Vec<MissingNode>,
     /// Files with a workflow's name that are none.
     pub unreadable: Vec<Unreadable>,
     pub python: Python,
@@ -92,6 +101,36 @@ pub struct Models {
     pub missing: Vec<ModelShape>,
     /// Another file has the name now.
     pub changed: Vec<ModelShape>,
+    /// Found elsewhere in the models folders.
+    pub moved: Vec<MovedModel>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct MovedModel {
+    /// Where it was, below the models folder.
+    pub path: String,
+    /// Where it is now.
+    pub to: String,
+    pub id: ObjectId,
+    /// Bytes.
+    pub size: u64,
+}
+
+/// A type of node that workflows use and that this environment has not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MissingNode {
+    #[serde(rename = "type")]
+    pub node_type: String,
+    pub workflows: Vec<String>,
+    /// `resolved` where the package is known, else `ambiguous` or `missing`.
+    pub status: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub package: Option<String>,
+    /// The version that the workflow was made with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// Packages that may be meant.
+    pub candidates: Vec<String>,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -183,11 +222,24 @@ pub fn status(around: &Surroundings<'_>, head: &Head) -> Result<Status, Rollback
     if let Some(id) = head.id() {
         status.head = Some(HeadShape { id, version: format!("v{}", head.version(around.store)?) });
     }
-    let mut look = Look { around, state: &state, before: &before, manifest: &manifest, status: &mut status };
+    // What was said since the last commit counts too; a text that cannot be read is told by the next commit.
+    let on_disk = super::draft::manifest_on_disk(around, &state).unwrap_or_else(|_| manifest.clone());
+    let (catalog, files) = (Catalog::built_in(), OnceCell::new());
+    let mut look = Look {
+        around,
+        state: &state,
+        before: &before,
+        manifest: &manifest,
+        on_disk: &on_disk,
+        catalog: &catalog,
+        files: &files,
+        status: &mut status,
+    };
     let touched = look.workflows()?;
     look.nodes()?;
     look.models()?;
     look.references(&touched)?;
+    look.packages()?;
     look.python()?;
     look.comfyui(head);
     status.clean = is_clean(&status);
@@ -211,6 +263,11 @@ struct Look<'s, 'a> {
     /// The root tree of the last commit.
     before: &'s Tree,
     manifest: &'s Manifest,
+    /// The manifest as it is now.
+    on_disk: &'s Manifest,
+    catalog: &'s Catalog,
+    /// The model files, looked for when first asked for.
+    files: &'s OnceCell<Inventory>,
     status: &'s mut Status,
 }
 
@@ -341,10 +398,18 @@ impl Look<'_, '_> {
             if entry.kind == EntryKind::Tree {
                 continue;
             }
-            let list = match model_place::of(self.around, path.as_str(), &entry.id, entry.size) {
-                ModelPlace::There => continue,
-                ModelPlace::Nothing => &mut self.status.models.missing,
+            let place = model_place::of(self.around, path.as_str(), &entry.id, entry.size);
+            if place == ModelPlace::There {
+                continue;
+            }
+            if let Some(to) = self.moved_to(&entry, known.get(&entry.id))? {
+                let (path, id, size) = (path.to_string(), entry.id, entry.size);
+                self.status.models.moved.push(MovedModel { path, to, id, size });
+                continue;
+            }
+            let list = match place {
                 ModelPlace::Other => &mut self.status.models.changed,
+                _ => &mut self.status.models.missing,
             };
             let mut sources = known.get(&entry.id).map(|facts| facts.sources.clone()).unwrap_or_default();
             for url in named.get(&entry.id).into_iter().flatten() {
@@ -363,34 +428,71 @@ impl Look<'_, '_> {
         Ok(())
     }
 
-    /// Questions that are open: asked again where a workflow is new or changed or had any.
-    fn references(&mut self, touched: &BTreeSet<String>) -> Result<(), RollbackError> {
-        let known = self.manifest.workflows();
-        let is_open = |key: &String| {
-            let models = known.get(key).map(|facts| &facts.models);
-            models.is_none_or(|models| models.iter().any(|found| matches!(found.answer, Answer::Open { .. })))
-        };
-        let read: Vec<_> =
-            self.state.workflows.iter().filter(|(key, _)| touched.contains(*key) || is_open(key)).collect();
-        if read.is_empty() {
-            return Ok(());
+    /// The model files as they are now. A store that cannot be written to still has the rows of the last time.
+    fn files(&self) -> Result<&Inventory, RollbackError> {
+        if let Some(files) = self.files.get() {
+            return Ok(files);
         }
         let index = ModelIndex::new(self.around.store);
-        // A store that cannot be written to still has the rows of the last time.
-        let inventory = match index.update(&self.around.models, Depth::Quick, self.around.observer) {
+        let files = match index.update(&self.around.models, Depth::Quick, self.around.observer) {
             Ok(updated) => Inventory::new(updated.files),
             Err(crate::models::Error::Interrupted) => return Err(state::StateError::Interrupted.into()),
             Err(_) => index.inventory(&self.around.models).map_err(super::draft::DraftError::from)?,
         };
-        let bytes = |found: &FoundWorkflow| workflow_bytes(found);
-        let uses = uses::find(read, bytes, self.manifest, &inventory, &index, self.around.observer)
-            .map_err(super::draft::DraftError::from)?;
+        Ok(self.files.get_or_init(|| files))
+    }
+
+    /// Where a model that is not at its place lies now, proven by its bytes.
+    fn moved_to(&self, entry: &Entry, facts: Option<&ModelFacts>) -> Result<Option<String>, RollbackError> {
+        let quick = facts.and_then(|facts| facts.quick.as_deref()?.parse().ok());
+        let index = ModelIndex::new(self.around.store);
+        let found = index.find(self.files()?, &entry.id, entry.size, quick, self.around.observer);
+        Ok(found.map_err(super::draft::DraftError::from)?.map(|file| file.place()))
+    }
+
+    fn readings<'w>(
+        &self,
+        workflows: impl IntoIterator<Item = (&'w String, &'w FoundWorkflow)>,
+    ) -> Result<Vec<readings::Read<'w>>, RollbackError> {
+        let environment = self.around.environment.name().as_str();
+        Ok(readings::cached(self.around.store, environment, workflows, workflow_bytes, self.catalog)?)
+    }
+
+    /// Questions that are open: asked again where a workflow is new or changed or had any.
+    fn references(&mut self, touched: &BTreeSet<String>) -> Result<(), RollbackError> {
+        let known = self.on_disk.workflows();
+        let is_open = |key: &String| {
+            let models = known.get(key).map(|facts| &facts.models);
+            models.is_none_or(|models| models.iter().any(|found| matches!(found.answer, Answer::Open { .. })))
+        };
+        let read = self.state.workflows.iter().filter(|(key, _)| touched.contains(*key) || is_open(key));
+        let readings = self.readings(read)?;
+        // Without a reference to a model no file need be looked for.
+        let asks =
+            |(.., reading): &readings::Read<'_>| reading.as_ref().is_ok_and(|reading| !reading.models.is_empty());
+        let none = Inventory::default();
+        let inventory = if readings.iter().any(asks) { self.files()? } else { &none };
+        let index = ModelIndex::new(self.around.store);
+        let installed = Installed::default();
+        let asking = uses::Asking {
+            before: self.on_disk,
+            inventory,
+            index: &index,
+            catalog: self.catalog,
+            installed: &installed,
+            observer: self.around.observer,
+            ask: uses::Ask::All,
+        };
+        let uses = uses::find(readings, &asking, &mut Automatic).map_err(super::draft::DraftError::from)?;
         for unreadable in uses.unreadable {
             self.status.unreadable.push(Unreadable { path: unreadable.path, reason: unreadable.reason });
         }
         for (key, found) in uses.workflows {
             let Some(workflow) = self.state.workflows.get(&key) else { continue };
-            for found in found {
+            for found in found.models {
+                if !is_question(&found.reference, &found.resolution) {
+                    continue;
+                }
                 let Meaning::Open { status, sources, candidates } = found.meaning else { continue };
                 self.status.unresolved.push(Unresolved {
                     workflow: workflow.path.to_string(),
@@ -398,13 +500,65 @@ impl Look<'_, '_> {
                     node: found.reference.node,
                     node_type: Some(found.reference.node_type),
                     value: found.reference.value,
-                    status: uses::word(status).to_owned(),
+                    status: status.as_str().to_owned(),
                     candidates,
                     sources,
                 });
             }
         }
-        self.status.unresolved.retain(|open| open.status != "skipped");
+        Ok(())
+    }
+
+    /// Types of nodes that are not here. The answer is kept as long as nothing that it depends on has changed: workflows, nodes, what
+    /// was said of them.
+    fn packages(&mut self) -> Result<(), RollbackError> {
+        let rows = self.around.store.records(RecordTable::Caches);
+        let key = format!("missing nodes\0{}", self.around.environment.name()).into_bytes();
+        let parts = [super::snapshot_tree::WORKFLOWS, super::snapshot_tree::USERS, NODES, MANIFEST];
+        let ids = parts.map(|part| self.state.entries.get(part).map(|entry| entry.id.to_hex()).unwrap_or_default());
+        let now = format!("{} {}", env!("CARGO_PKG_VERSION"), ids.join(" "));
+        let kept: Option<(String, Vec<MissingNode>)> =
+            rows.get(&key)?.and_then(|row| serde_json::from_slice(&row).ok());
+        if let Some((_, missing)) = kept.filter(|(of, _)| *of == now) {
+            self.status.missing_nodes = missing;
+            return Ok(());
+        }
+        let readings = self.readings(&self.state.workflows)?;
+        let types: HashSet<String> =
+            readings.iter().flat_map(|(.., reading)| super::resolving::unknown_types(reading)).collect();
+        let custom_nodes = self.around.environment.custom_nodes_dir();
+        let installed = installed(&custom_nodes, &types.iter().map(String::as_str).collect());
+        let known = KnownNodes { packages: self.catalog, installed: &installed };
+        let facts = self.on_disk.workflows();
+        let mut missing: BTreeMap<(String, Option<String>), MissingNode> = BTreeMap::new();
+        for (key, found, reading) in &readings {
+            let Ok(reading) = reading else { continue };
+            let said = facts.get(*key).map(|facts| facts.nodes.clone()).unwrap_or_default();
+            for found_node in resolve_nodes(&reading.nodes, &said, known) {
+                let is_here = found_node.status == ResolutionStatus::Resolved && found_node.installed;
+                if is_here || found_node.status == ResolutionStatus::Skipped {
+                    continue;
+                }
+                let of = (found_node.node_type.clone(), found_node.package.clone());
+                let entry = missing.entry(of).or_insert_with(|| MissingNode {
+                    node_type: found_node.node_type.clone(),
+                    workflows: Vec::new(),
+                    status: found_node.status.as_str().to_owned(),
+                    package: found_node.package.clone(),
+                    version: found_node.version.clone(),
+                    candidates: found_node.candidates.iter().map(|candidate| candidate.package.clone()).collect(),
+                });
+                let path = found.path.to_string();
+                if !entry.workflows.contains(&path) {
+                    entry.workflows.push(path);
+                }
+            }
+        }
+        self.status.missing_nodes = missing.into_values().collect();
+        if let Ok(row) = serde_json::to_vec(&(now, &self.status.missing_nodes)) {
+            // A store that cannot be written to has only lost time.
+            drop(rows.apply(vec![(key, Some(row))]));
+        }
         Ok(())
     }
 

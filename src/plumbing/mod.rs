@@ -12,6 +12,7 @@ pub mod ls_tree;
 pub mod make_tree;
 pub mod pack;
 pub mod parse_workflow;
+pub mod resolve;
 pub mod rev_list;
 pub mod rev_parse;
 pub mod rewrite_workflow;

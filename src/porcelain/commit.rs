@@ -12,6 +12,8 @@ use crate::environment::status::ProblemShape;
 use crate::environment::uses::{self, Meaning};
 use crate::history::ChangeKind;
 use crate::object::{Encoded, Entry, EntryKind, ObjectId, RelativePath, Tree};
+use crate::resolve::{Automatic, Choose, Once};
+use crate::ui::choosing::Interactive;
 use crate::ui::program::Command;
 use crate::ui::report::{Bytes, count};
 use crate::ui::{Exit, Failure, Session};
@@ -111,7 +113,7 @@ impl Command for Commit {
             let working = session.working()?;
             let around = working.around(session.observer);
             let head = Head::of(around.store, around.environment.name().as_str())?;
-            let draft = draft::draft(&around, Keep::IdsOnly)?;
+            let draft = draft::draft(&around, Keep::IdsOnly, &mut Automatic)?;
             if self.show_manifest {
                 write!(session.out, "{}", draft.manifest)?;
                 return Ok(Exit::Done);
@@ -122,7 +124,15 @@ impl Command for Commit {
         let (working, _lock) = session.working_alone()?;
         let around = working.around(session.observer);
         let head = Head::of(around.store, around.environment.name().as_str())?;
-        let Committed { snapshot, draft } = commit::commit(&around, &head, message, &who)?;
+        let mut nobody = Automatic;
+        // With --yes what is unclear is recorded as such, as with --no-input: there is nothing that it could agree to.
+        let mut person = if session.globals.yes { None } else { session.prompt().map(Interactive::new) };
+        let last: &mut dyn Choose = match &mut person {
+            Some(person) => person,
+            None => &mut nobody,
+        };
+        let committed = commit::commit(&around, &head, message, &who, &mut Once::new(last));
+        let Committed { snapshot, draft } = committed?;
         self.report(session, &head, &draft, snapshot)
     }
 }
@@ -217,9 +227,9 @@ fn open(draft: &Draft<'_>) -> Vec<Open> {
     let mut list = Vec::new();
     for (key, found) in &draft.uses.workflows {
         let Some(workflow) = draft.state.workflows.get(key) else { continue };
-        for found in found {
+        for found in &found.models {
             let Meaning::Open { status, sources, candidates } = &found.meaning else { continue };
-            if *status == crate::resolve::Status::Skipped {
+            if !crate::resolve::is_question(&found.reference, &found.resolution) {
                 continue;
             }
             let reference = &found.reference;
@@ -229,7 +239,7 @@ fn open(draft: &Draft<'_>) -> Vec<Open> {
                 node: reference.node.clone(),
                 node_type: reference.node_type.clone(),
                 value: reference.value.clone(),
-                status: uses::word(*status),
+                status: status.as_str(),
                 candidates: candidates.clone(),
                 sources: sources.clone(),
             });

@@ -9,6 +9,7 @@ use crate::environment::state::Keep;
 use crate::history::syntax::range;
 use crate::history::{Change, TreeDiff};
 use crate::object::{Entry, EntryKind, ObjectId, RelativePath, Tree};
+use crate::resolve::Automatic;
 use crate::ui::changes::{Form, Printer, paths};
 use crate::ui::program::Command;
 use crate::ui::{Exit, Failure, Session};
@@ -124,7 +125,7 @@ fn compared(old: &[u8], new: &[u8], layout: Layout) -> Option<WorkflowDiff> {
 fn working_state(session: &mut Session<'_>) -> Result<Working, Failure> {
     let working = session.working()?;
     let around = working.around(session.observer);
-    let draft = draft::draft(&around, Keep::IdsOnly)?;
+    let draft = draft::draft(&around, Keep::IdsOnly, &mut Automatic)?;
     let problems: Vec<String> = draft.state.problems.iter().map(ToString::to_string).collect();
     for problem in problems {
         session.warn(problem)?;

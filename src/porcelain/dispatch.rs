@@ -17,6 +17,7 @@ use crate::plumbing::ls_tree::LsTree;
 use crate::plumbing::make_tree::MakeTree;
 use crate::plumbing::pack::Pack;
 use crate::plumbing::parse_workflow::ParseWorkflow;
+use crate::plumbing::resolve::Resolve;
 use crate::plumbing::rev_list::RevList;
 use crate::plumbing::rev_parse::RevParse;
 use crate::plumbing::rewrite_workflow::RewriteWorkflow;
@@ -37,6 +38,7 @@ use crate::porcelain::show::Show;
 use crate::porcelain::status::Status;
 use crate::porcelain::tag::Tag;
 use crate::porcelain::undo::{Redo, Undo};
+use crate::porcelain::workflow::Workflow;
 use crate::ui::failure::closest;
 use crate::ui::program::Command;
 use crate::ui::{Exit, Failure, Globals, Session, program};
@@ -49,7 +51,6 @@ use super::init::Init;
 use super::list::List;
 use super::man::Man;
 use super::r#use::Use;
-use super::workflow::Workflow;
 
 const FIRST_STEPS: &str = "\
 First steps:
@@ -119,6 +120,8 @@ enum Verb {
     ParseWorkflow(ParseWorkflow),
     /// Bring back what undo took back
     Redo(Redo),
+    /// Find what references on standard input mean
+    Resolve(Resolve),
     /// List snapshots, children before parents, and what they need
     RevList(RevList),
     /// Print the ids that revisions name
@@ -142,7 +145,7 @@ enum Verb {
     /// Change refs, if they are what was expected
     UpdateRef(UpdateRef),
     Use(Use),
-    /// Compare workflows
+    /// Compare and resolve workflows
     Workflow(Workflow),
     /// Store a folder as a tree
     WriteTree(WriteTree),
@@ -180,6 +183,7 @@ impl Verb {
             Verb::Pack(command) => command.run(session),
             Verb::ParseWorkflow(command) => command.run(session),
             Verb::Redo(command) => command.run(session),
+            Verb::Resolve(command) => command.run(session),
             Verb::RevList(command) => command.run(session),
             Verb::RevParse(command) => command.run(session),
             Verb::RewriteWorkflow(command) => command.run(session),

@@ -10,6 +10,7 @@ use crate::bundle::guard::Limits;
 use crate::bundle::lock::{LockedModel, LockedNode};
 use crate::environment::draft::draft;
 use crate::environment::state::Keep;
+use crate::resolve::Automatic;
 use crate::ui::program::Command;
 use crate::ui::report::{Bytes, count};
 use crate::ui::{Exit, Failure, Session};
@@ -127,7 +128,7 @@ impl Export {
 fn is_changed_since(session: &mut Session<'_>, contents: &Contents) -> bool {
     let Ok(working) = session.working() else { return false };
     let around = working.around(session.observer);
-    draft(&around, Keep::IdsOnly).is_ok_and(|draft| !draft.is_in(&contents.lock.snapshot.tree))
+    draft(&around, Keep::IdsOnly, &mut Automatic).is_ok_and(|draft| !draft.is_in(&contents.lock.snapshot.tree))
 }
 
 fn is_workflow(path: &str) -> bool {

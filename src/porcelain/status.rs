@@ -99,7 +99,12 @@ fn print(session: &mut Session<'_>, found: &Found) -> Result<(), Failure> {
     );
     let models = &found.models;
     let shown = |models: &[ModelShape]| -> Vec<String> { models.iter().map(model).collect() };
-    group("Models", [list("gone", &shown(&models.missing)), list("changed", &shown(&models.changed))].concat());
+    let moved: Vec<String> = models.moved.iter().map(|model| format!("{} -> {}", model.path, model.to)).collect();
+    group(
+        "Models",
+        [list("gone", &shown(&models.missing)), list("moved", &moved), list("changed", &shown(&models.changed))]
+            .concat(),
+    );
     let mut other = Vec::new();
     if found.comfyui.changed {
         let side = |version: &Option<String>| version.clone().unwrap_or_else(|| "unknown".to_owned());
@@ -161,6 +166,7 @@ fn print_open(session: &mut Session<'_>, found: &Found) -> Result<(), Failure> {
             writeln!(session.out, "      to be had from {source}")?;
         }
     }
+    print_missing_nodes(session, found)?;
     if !found.unreadable.is_empty() {
         writeln!(session.out, "\nNot workflows (kept as they are):")?;
         for file in &found.unreadable {
@@ -168,6 +174,51 @@ fn print_open(session: &mut Session<'_>, found: &Found) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// One row a package, or a type of which no package is known.
+fn print_missing_nodes(session: &mut Session<'_>, found: &Found) -> Result<(), Failure> {
+    if found.missing_nodes.is_empty() {
+        return Ok(());
+    }
+    let mut rows: BTreeMap<&str, WantedPackage<'_>> = BTreeMap::new();
+    for node in &found.missing_nodes {
+        let row = rows.entry(node.package.as_deref().unwrap_or(&node.node_type)).or_default();
+        row.is_known |= node.package.is_some();
+        row.version = row.version.or(node.version.as_deref());
+        row.types.insert(&node.node_type);
+        row.workflows.extend(node.workflows.iter().map(String::as_str));
+        row.candidates.extend(node.candidates.iter().filter(|_| node.package.is_none()).map(String::as_str));
+    }
+    writeln!(session.out, "\nCustom nodes that workflows want and that are not installed:")?;
+    for (name, row) in rows {
+        let by = match row.workflows.iter().collect::<Vec<_>>().as_slice() {
+            [only] => format!("wanted by {only}"),
+            several => format!("wanted by {}", count(several.len(), "workflow")),
+        };
+        if row.is_known {
+            let version = row.version.map(|version| format!(" {version}")).unwrap_or_default();
+            let name = session.paint.changed(name);
+            writeln!(session.out, "  {name}{version}: {}, {by}", count(row.types.len(), "node type"))?;
+        } else {
+            let what = if row.candidates.is_empty() { "no package is known" } else { "several packages may be meant" };
+            writeln!(session.out, "  type {name}: {what}, {by}")?;
+        }
+        for candidate in row.candidates {
+            writeln!(session.out, "      could be {candidate}")?;
+        }
+    }
+    Ok(())
+}
+
+/// A package, or a type of which none is known, that is wanted in one or many workflows.
+#[derive(Default)]
+struct WantedPackage<'a> {
+    is_known: bool,
+    version: Option<&'a str>,
+    types: BTreeSet<&'a str>,
+    workflows: BTreeSet<&'a str>,
+    candidates: BTreeSet<&'a str>,
 }
 
 /// A model that is wanted in one or many places: a person looks for it once.

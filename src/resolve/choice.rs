@@ -1,66 +1,93 @@
 //! The rules, with ids looked up where the answer depends on them.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 
 use crate::catalog::Reference;
 use crate::models::{Error, FileState, IndexedFile, Inventory, ModelIndex};
 use crate::observer::Observer;
 
-use super::model::{Resolution, Status, resolve_model};
+use super::known::Known;
+use super::memory::Memory;
+use super::model::{Resolution, Status};
+use super::rules::resolve_model;
 
-/// The answer for each reference, in their order.
+/// The answer for each reference of one workflow, in their order.
 ///
 /// Where several files of one size and quick hash are candidates and their ids are not known, they are read whole to find
-/// out whether they are the same (invariant R6); with different quick hashes they are not, and nothing is read. A candidate that
-/// cannot be read stays a candidate.
+/// out whether they are the same (invariant R6); with different quick hashes they are not, and nothing is read. So are files that may be
+/// a model that was meant here before. A candidate that cannot be read stays a candidate.
 ///
 /// # Errors
 /// The store; a wish to stop.
 pub fn resolve_models(
     references: &[Reference],
-    inventory: &Inventory,
+    memory: Option<&Memory>,
+    known: &Known<'_>,
     index: &ModelIndex<'_>,
     observer: &dyn Observer,
 ) -> Result<Vec<Resolution>, Error> {
-    let mut resolutions: Vec<_> = references.iter().map(|reference| resolve_model(reference, inventory)).collect();
-    let mut ensured: HashMap<std::path::PathBuf, IndexedFile> = HashMap::new();
-    for resolution in resolutions.iter().filter(|resolution| resolution.status == Status::Ambiguous) {
-        let files: Vec<&IndexedFile> = resolution.candidates.iter().map(|candidate| &candidate.file).collect();
-        for file in &files {
-            let twin = |other: &&IndexedFile| {
-                other.file() != file.file() && other.size() == file.size() && other.quick == file.quick
-            };
-            if !files.iter().any(twin) || ensured.contains_key(&file.file()) {
-                continue;
-            }
-            match index.ensure_id(file, observer) {
-                Ok(known) => drop(ensured.insert(file.file(), known)),
-                Err(Error::Io { .. } | Error::Digest(_)) => {}
-                Err(error) => return Err(error),
-            }
+    let mut resolutions: Vec<_> = references.iter().map(|reference| resolve_model(reference, memory, known)).collect();
+    let mut ensured: HashMap<PathBuf, IndexedFile> = HashMap::new();
+    for resolution in &resolutions {
+        if resolution.status == Status::Ambiguous {
+            read_twins(resolution, index, observer, &mut ensured)?;
+        } else if let Some(wanted) = resolution.wanted.filter(|_| resolution.status.is_open())
+            && let Some(source) = known.sources.with_id(&wanted)
+            && let Some(size) = source.size
+            && let Some(file) = index.find(known.inventory, &wanted, size, source.quick, observer)?
+        {
+            ensured.insert(file.file(), file);
         }
     }
     if ensured.is_empty() {
         return Ok(resolutions);
     }
-    let known = |file: &IndexedFile| match ensured.get(&file.file()) {
+    let with_id = |file: &IndexedFile| match ensured.get(&file.file()) {
         Some(known) => IndexedFile { state: FileState::Unchanged, ..known.clone() },
         None => file.clone(),
     };
-    let inventory = Inventory::new(inventory.files().iter().map(known).collect());
+    let inventory = Inventory::new(known.inventory.files().iter().map(with_id).collect());
+    let known = known.with_files(&inventory);
     for (reference, resolution) in references.iter().zip(&mut resolutions) {
-        if resolution.status == Status::Ambiguous {
-            *resolution = resolve_model(reference, &inventory);
+        if resolution.status.is_open() {
+            *resolution = resolve_model(reference, memory, &known);
         }
     }
     Ok(resolutions)
 }
 
+/// Finds the ids of candidates that may be the same file.
+fn read_twins(
+    resolution: &Resolution,
+    index: &ModelIndex<'_>,
+    observer: &dyn Observer,
+    ensured: &mut HashMap<PathBuf, IndexedFile>,
+) -> Result<(), Error> {
+    let files: Vec<&IndexedFile> = resolution.candidates.iter().map(|candidate| &candidate.file).collect();
+    for file in &files {
+        let twin = |other: &&IndexedFile| {
+            other.file() != file.file() && other.size() == file.size() && other.quick == file.quick
+        };
+        if !files.iter().any(twin) || ensured.contains_key(&file.file()) {
+            continue;
+        }
+        match index.ensure_id(file, observer) {
+            Ok(known) => drop(ensured.insert(file.file(), known)),
+            Err(Error::Io { .. } | Error::Digest(_)) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::model::tests::reference;
+    use super::super::rules::tests::reference;
+    use super::super::{Place, Said, Source, Sources};
     use super::*;
     use crate::models::{Depth, ModelRoot};
+    use crate::object::ObjectId;
     use crate::observer::Silent;
     use crate::store::Store;
 
@@ -81,11 +108,26 @@ mod tests {
         let roots = [ModelRoot::models(&folder.path().join("models"))];
         index.update(&roots, Depth::Quick, &Silent).unwrap();
         let inventory = index.inventory(&roots).unwrap();
+        let known = Known::new(&inventory, Sources::none());
         let references = [reference("twin.pt", &["loras"]), reference("other.pt", &["loras"])];
-        let answers = resolve_models(&references, &inventory, &index, &Silent).unwrap();
+        let answers = resolve_models(&references, None, &known, &index, &Silent).unwrap();
         assert_eq!(answers[0].status, Status::Resolved);
         assert_eq!(answers[0].chosen.as_ref().unwrap().local(), "loras/a/twin.pt");
         assert_eq!(answers[1].status, Status::Ambiguous);
         assert!(answers[1].candidates.iter().all(|candidate| candidate.file.id.is_none()));
+        // A model that was meant before is recognised by its bytes, under another name too, and no other file taken for it.
+        let mut sources = Sources::default();
+        let (id, gone) = (ObjectId::of_blob(b"this"), ObjectId::of_blob(b"gone"));
+        for id in [id, gone] {
+            sources.add(Source { name: "old.pt".into(), id: Some(id), size: Some(4), ..Source::default() });
+        }
+        let places =
+            [reference("old.pt", &["loras"]), Reference { node: "2".into(), ..reference("old.pt", &["loras"]) }];
+        let said = |model| Said::Found { model, name: "old.pt".into() };
+        let memory = Memory::new([(Place::of(&places[0]), said(id)), (Place::of(&places[1]), said(gone))]);
+        let known = Known::new(&inventory, &sources);
+        let answers = resolve_models(&places, Some(&memory), &known, &index, &Silent).unwrap();
+        assert_eq!(answers[0].local().as_deref(), Some("loras/c/other.pt"));
+        assert_eq!((answers[1].status, answers[1].wanted), (Status::Missing, Some(gone)));
     }
 }

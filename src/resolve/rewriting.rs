@@ -2,18 +2,28 @@
 
 use std::ops::Range;
 
-use crate::catalog::Reference;
 use crate::catalog::folders;
+use crate::catalog::{Names, Reference};
 
 use super::model::{Resolution, Status};
+use super::similar::is_extension;
 
-/// The value that ComfyUI's list shows, on this system, for the file at `place` (`directory/below/name`) when it lists
-/// `folders`; nothing if it does not look there.
-pub fn listed_value(place: &str, folders: &[String]) -> Option<String> {
-    let below = folders
+/// The value that ComfyUI's list shows, on this system, for the file or folder at `place` (`directory/below/name`) when its
+/// loader is that of `reference`; nothing if it does not look there.
+///
+/// A name without extension in a text stays one, with `/` between folders. Nodes find LoRAs named like that in any folder, so
+/// nothing need be said of theirs.
+pub fn listed_value(place: &str, reference: &Reference) -> Option<String> {
+    let below = reference
+        .folders
         .iter()
         .flat_map(|key| folders::directories(key))
         .find_map(|directory| place.strip_prefix(directory).and_then(|rest| rest.strip_prefix('/')))?;
+    let has_extension = |name: &str| name.rsplit_once('.').is_some_and(|(_, extension)| is_extension(extension));
+    if reference.names == Names::Stem && has_extension(below) && !has_extension(&reference.name) {
+        let is_embedding = reference.folders.iter().any(|key| key == "embeddings");
+        return below.rsplit_once('.').map(|(stem, _)| stem.to_owned()).filter(|_| is_embedding);
+    }
     Some(below.replace('/', std::path::MAIN_SEPARATOR_STR))
 }
 
@@ -21,8 +31,8 @@ pub fn listed_value(place: &str, folders: &[String]) -> Option<String> {
 /// that are right already are not among them.
 pub fn changes(references: &[Reference], resolutions: &[Resolution]) -> Vec<(Range<usize>, String)> {
     let change = |(reference, resolution): (&Reference, &Resolution)| {
-        let chosen = resolution.chosen.as_ref().filter(|_| resolution.status == Status::Resolved)?;
-        let value = listed_value(&chosen.local(), &reference.folders)?;
+        let local = resolution.local().filter(|_| resolution.status == Status::Resolved)?;
+        let value = listed_value(&local, reference)?;
         (value != reference.value).then(|| (reference.place.clone(), value))
     };
     references.iter().zip(resolutions).filter_map(change).collect()
@@ -30,18 +40,23 @@ pub fn changes(references: &[Reference], resolutions: &[Resolution]) -> Vec<(Ran
 
 #[cfg(test)]
 mod tests {
-    use super::super::model::{resolve_model, tests::reference};
+    use super::super::rules::tests::{reference, resolve};
     use super::*;
     use crate::models::Inventory;
     use crate::models::inventory::tests::file;
 
     #[test]
     fn a_value_is_what_comfyui_lists_on_this_system() {
-        let folders = ["diffusion_models".to_owned()];
+        let unet = reference("x.pt", &["diffusion_models"]);
         let separator = std::path::MAIN_SEPARATOR;
-        assert_eq!(listed_value("unet/a/b.pt", &folders), Some(format!("a{separator}b.pt")));
-        assert_eq!(listed_value("diffusion_models/b.pt", &folders).as_deref(), Some("b.pt"));
-        assert_eq!(listed_value("loras/b.pt", &folders), None);
+        assert_eq!(listed_value("unet/a/b.pt", &unet), Some(format!("a{separator}b.pt")));
+        assert_eq!(listed_value("diffusion_models/b.pt", &unet).as_deref(), Some("b.pt"));
+        assert_eq!(listed_value("loras/b.pt", &unet), None);
+        let stem = |path, folder| Reference { names: Names::Stem, ..reference(path, &[folder]) };
+        let embedding = stem("bad", "embeddings");
+        assert_eq!(listed_value("embeddings/sub/bad.pt", &embedding).as_deref(), Some("sub/bad"));
+        assert_eq!(listed_value("loras/sub/ink.pt", &stem("ink", "loras")), None);
+        assert_eq!(listed_value("diffusers/sd-1.5", &reference("sd", &["diffusers"])).as_deref(), Some("sd-1.5"));
     }
 
     #[test]
@@ -53,7 +68,7 @@ mod tests {
         let mut windows = reference("sub/a.pt", &["loras"]);
         windows.value = "sub\\a.pt".into();
         let references = [moved, windows, reference("b.pt", &["loras"]), reference("c.pt", &["loras"])];
-        let resolutions: Vec<_> = references.iter().map(|r| resolve_model(r, &inventory)).collect();
+        let resolutions: Vec<_> = references.iter().map(|r| resolve(r, &inventory)).collect();
         let expected = [(5..11, "sub/a.pt".to_owned()), (0..0, "sub/a.pt".to_owned())];
         assert_eq!(changes(&references, &resolutions), expected);
     }

@@ -7,6 +7,7 @@
 //! - [`progress`]: bars and plain lines
 //! - [`report`]: sizes, times, plurals, tables, colours
 //! - [`prompt`]: how a person is asked, and what an answer may be
+//! - [`choosing`]: open references as questions to a person
 //! - [`json`]: how `--json` answers are written
 //! - [`model_files`]: files of the model index, for people and as JSON
 //! - [`revisions`]: revisions as arguments: the store, and the environment whose refs short names mean
@@ -19,6 +20,7 @@
 
 pub mod catalog;
 pub mod changes;
+pub mod choosing;
 pub mod failure;
 mod failures;
 pub mod globals;

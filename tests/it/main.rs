@@ -19,6 +19,7 @@ mod models;
 mod net;
 mod parse_workflow;
 mod plumbing_commit;
+mod resolve;
 mod rollback;
 mod store;
 mod support;

@@ -35,6 +35,7 @@ impl From<DraftError> for Failure {
             DraftError::Store(error) => error.into(),
             DraftError::Worktree(error) => error.into(),
             DraftError::Models(error) => error.into(),
+            DraftError::Choose(error) => error.into(),
             DraftError::Manifest { .. } => Failure::new(Exit::Conflict, message)
                 .hint("correct that line, or bring back the last version with `comfrey show HEAD:pyproject.toml`"),
         }
