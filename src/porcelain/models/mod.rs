@@ -41,6 +41,8 @@ enum What {
     Duplicates(duplicates::Find),
     /// Remember where a model can be had
     AddSource(add_source::AddSource),
+    /// Find what workflows refer to, as `workflow resolve` does
+    Resolve(crate::porcelain::workflow::Resolve),
 }
 
 impl Command for Models {
@@ -52,6 +54,7 @@ impl Command for Models {
             What::Verify(command) => command.run(session),
             What::Duplicates(command) => command.run(session),
             What::AddSource(command) => command.run(session),
+            What::Resolve(command) => command.run(session),
         }
     }
 }
