@@ -18,6 +18,7 @@
 //! - [`origin`]: where a node's class comes from
 //! - [`mod@reference`]: a place in a workflow that names a model, as a value
 //! - [`model_references`]: these places, found
+//! - [`mod@purpose`]: what a workflow is for, in a few words
 //! - [`node_reference`]: the nodes of a workflow, as something that a package has to provide
 
 pub mod container;
@@ -32,6 +33,7 @@ pub mod node_reference;
 pub mod nodes;
 pub mod origin;
 pub mod package;
+pub mod purpose;
 pub mod reference;
 pub mod registry_map;
 mod search;

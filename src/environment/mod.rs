@@ -19,6 +19,7 @@
 //! - [`fresh_trees`]: its trees, before they are in a store
 //! - [`readings`]: what workflows say
 //! - [`uses`]: what they use: models and packages
+//! - [`needs`]: what workflows need, and whether it is here
 //! - [`nodes`]: where a custom node came from
 //! - [`installed`]: the packages that lie in `custom_nodes`, and the node types that they define
 //! - [`manifest`]: `.cec/pyproject.toml`, read and edited with its comments
@@ -62,6 +63,7 @@ pub mod manifest;
 pub mod model_place;
 pub mod model_roots;
 pub mod name;
+pub mod needs;
 pub mod nodes;
 pub mod plan;
 pub mod readings;

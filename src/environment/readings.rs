@@ -13,6 +13,7 @@ use crate::catalog::{Catalog, NodeReference, Origin, Reference, Signature, node_
 use crate::object::ObjectId;
 use crate::resolve::NodeNeed;
 use crate::store::{RecordTable, Store};
+use crate::workflow::Workflow;
 
 use super::state::FoundWorkflow;
 
@@ -32,10 +33,14 @@ pub type Read<'w> = (&'w String, &'w FoundWorkflow, Result<Reading, String>);
 
 /// Reads a workflow's bytes. Errors: why they are none.
 pub fn read(bytes: &[u8], catalog: &Catalog) -> Result<Reading, String> {
-    let workflow = crate::workflow::read(bytes).map_err(|error| error.to_string())?;
-    let nodes = node_references(&workflow, catalog);
+    Ok(of(&crate::workflow::read(bytes).map_err(|error| error.to_string())?, catalog))
+}
+
+/// The same of a workflow that was read.
+pub fn of(workflow: &Workflow<'_>, catalog: &Catalog) -> Reading {
+    let nodes = node_references(workflow, catalog);
     let needs: BTreeSet<NodeNeed> = nodes.iter().filter(|node| !is_built_in(node.origin)).map(need).collect();
-    Ok(Reading { models: references(&workflow, catalog), nodes: needs.into_iter().collect() })
+    Reading { models: references(workflow, catalog), nodes: needs.into_iter().collect() }
 }
 
 /// True for what needs no package.

@@ -25,5 +25,6 @@ mod store;
 mod support;
 mod workflow;
 mod workflow_diff;
+mod workflow_show;
 mod workspace;
 mod worktree;

@@ -15,6 +15,8 @@ use crate::workflow::{Workflow, read};
 /// A workflow's document, with what to call it.
 pub struct Named {
     pub name: String,
+    /// Its key in the manifest, where it was named as one of the environment's.
+    pub key: Option<String>,
     pub held: Held,
 }
 
@@ -27,6 +29,11 @@ pub struct InEnvironment {
 }
 
 impl Named {
+    /// The workflow: of media what ran, with what only the editor's graph says.
+    pub fn workflow(&self) -> Result<Workflow<'_>, Failure> {
+        self.held.workflow().map_err(|error| about(&self.name, error.into()))
+    }
+
     /// The document as a workflow. `document` is one of `held`'s.
     pub fn read<'d>(&self, document: &'d [u8]) -> Result<Workflow<'d>, Failure> {
         read(document).map_err(|error| about(&self.name, error.into()))
@@ -39,7 +46,7 @@ pub fn open(word: &str, session: &mut Session<'_>) -> Result<Named, Failure> {
         let mut bytes = Vec::new();
         session.input.read_to_end(&mut bytes).map_err(|error| Failure::io("standard input", &error))?;
         let held = file::of_bytes(bytes).map_err(|error| about("standard input", error.into()))?;
-        return Ok(Named { name: "standard input".into(), held });
+        return Ok(Named { name: "standard input".into(), key: None, held });
     }
     if Path::new(word).is_file() {
         return at(word.to_owned(), Path::new(word));
@@ -48,7 +55,7 @@ pub fn open(word: &str, session: &mut Session<'_>) -> Result<Named, Failure> {
         return in_snapshot(word, session);
     }
     let found = in_environment(word, session)?;
-    at(found.path.to_string(), &found.file)
+    Ok(Named { key: workflow_key(&found.path), ..at(found.path.to_string(), &found.file)? })
 }
 
 /// A workflow of the environment at work as it is in `HEAD`, and as it is now. `word` is a name or the file itself.
@@ -60,7 +67,7 @@ pub fn before_and_now(word: &str, session: &mut Session<'_>) -> Result<(Named, N
 
 fn at(name: String, path: &Path) -> Result<Named, Failure> {
     match file::open(path) {
-        Ok(held) => Ok(Named { name, held }),
+        Ok(held) => Ok(Named { name, key: None, held }),
         Err(file::HeldError::Io(error)) => Err(Failure::io(&name, &error)),
         Err(error) => Err(about(&name, error.into())),
     }
@@ -75,7 +82,7 @@ fn in_snapshot(revision: &str, session: &mut Session<'_>) -> Result<Named, Failu
     }
     let (_, bytes) = revisions.store.read(&found.id)?;
     let held = file::of_bytes(bytes).map_err(|error| about(revision, error.into()))?;
-    Ok(Named { name: revision.to_owned(), held })
+    Ok(Named { name: revision.to_owned(), key: None, held })
 }
 
 /// The workflow of the environment at work that has this name, with or without its folder and suffix, or that is this file.
