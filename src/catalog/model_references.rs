@@ -67,7 +67,9 @@ impl<'w> Reading<'w, '_> {
             for loader in self.catalog.loaders(&node.class) {
                 self.loader(&seen, loader, &linked, &mut names, &mut covered);
             }
-            for held in values.iter().filter(|held| feed(held) == Feed::Own) {
+            // What names a file is no text, whatever stands in the name.
+            let names_none = |held: &&Held<'_>| feed(held) == Feed::Own && !covered.contains(&held.value);
+            for held in values.iter().filter(names_none) {
                 names.extend(self.tags(node, held));
             }
         }
@@ -302,6 +304,12 @@ mod tests {
         assert_eq!((reference.node.as_str(), reference.widget, reference.active), ("4", Some(0), true));
         assert_eq!(reference.folders, ["checkpoints"]);
         assert_eq!(&text[reference.place.clone()], r#""SDXL\\a.safetensors""#);
+    }
+
+    #[test]
+    fn what_names_a_file_is_not_searched_for_names_in_texts() {
+        let found = of(&node("CheckpointLoaderSimple", r#""widgets_values":["a embedding:b.safetensors"]"#));
+        assert_eq!(found.iter().map(|found| found.value.as_str()).collect::<Vec<_>>(), ["a embedding:b.safetensors"]);
     }
 
     #[test]
