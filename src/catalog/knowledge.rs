@@ -72,6 +72,18 @@ impl Catalog {
         self.learned = Some(Arc::new(learned));
     }
 
+    /// Names what this catalog was made from: two with one stamp give the same answers, so that answers may be kept.
+    pub fn stamp(&self) -> String {
+        let lists = self.registry().map(RegistryMap::sources).unwrap_or_default();
+        let lists = lists.iter().map(|list| format!("{}\t{}\t{}\n", list.from, list.fetched, list.entries));
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(lists.collect::<String>().as_bytes());
+        if let Some(learned) = &self.learned {
+            hasher.update(format!("{learned:?}").as_bytes());
+        }
+        hasher.finalize().to_hex()[..16].to_owned()
+    }
+
     /// A class as the environment at work has it, if that was learned.
     pub fn learned(&self, class: &str) -> Option<&LearnedNode> {
         self.learned.as_ref()?.node(class)

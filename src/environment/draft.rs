@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::catalog::Catalog;
 use crate::models::index::Depth;
 use crate::models::{IndexedFile, Inventory, ModelIndex, Sources};
 use crate::object::{Encoded, Entry, EntryKind, EntryName, Kind, ObjectId, RelativePath, Tree};
@@ -67,16 +66,15 @@ pub fn draft<'a>(around: &Surroundings<'a>, keep: Keep<'_>, choose: &mut dyn Cho
         Err(crate::models::Error::Interrupted) => return Err(StateError::Interrupted.into()),
         Err(error) => return Err(error.into()),
     };
-    let catalog = Catalog::built_in();
     let environment = around.environment.name().as_str();
-    let readings = readings::cached(around.store, environment, &state.workflows, workflow_bytes, &catalog)?;
+    let readings = readings::cached(around.store, environment, &state.workflows, workflow_bytes, &around.catalog)?;
     // A commit records what the user said of node types, and looks nothing up.
     let installed = Installed::default();
     let asking = Asking {
         before: &manifest,
         inventory: &inventory,
         index: &index,
-        catalog: &catalog,
+        catalog: &around.catalog,
         installed: &installed,
         observer: around.observer,
         ask: uses::Ask::New,

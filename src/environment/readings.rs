@@ -83,6 +83,7 @@ pub fn cached<'w>(
     catalog: &Catalog,
 ) -> Result<Vec<Read<'w>>, crate::store::Error> {
     let rows = store.records(RecordTable::Caches);
+    let program = format!("{} {}", env!("CARGO_PKG_VERSION"), catalog.stamp());
     let mut asked = Vec::new();
     for (key, found) in workflows {
         let row_key = format!("reading\0{environment}\0{key}").into_bytes();
@@ -91,12 +92,12 @@ pub fn cached<'w>(
     }
     let one = |(key, found, row_key, row): (&'w String, &'w FoundWorkflow, Vec<u8>, Option<Vec<u8>>)| {
         let row: Option<Row> = row.and_then(|row| serde_json::from_slice(&row).ok());
-        match row.filter(|row| row.of == found.id && row.reader == READER && row.program == PROGRAM) {
+        match row.filter(|row| row.of == found.id && row.reader == READER && row.program == program) {
             Some(row) => ((key, found, row.reading), None),
             None => match bytes(found) {
                 Ok(bytes) => {
                     let reading = read(&bytes, catalog);
-                    let row = Row { of: found.id, reader: READER, program: PROGRAM.to_owned(), reading };
+                    let row = Row { of: found.id, reader: READER, program: program.clone(), reading };
                     // A row that cannot be written as JSON is read again the next time.
                     let value = serde_json::to_vec(&row).ok();
                     ((key, found, row.reading), value.map(|value| (row_key, Some(value))))
@@ -116,12 +117,11 @@ pub fn cached<'w>(
     Ok(readings)
 }
 
-const PROGRAM: &str = env!("CARGO_PKG_VERSION");
-
 #[derive(Serialize, Deserialize)]
 struct Row {
     of: ObjectId,
     reader: u32,
+    /// The program's version and the catalog's stamp.
     program: String,
     reading: Result<Reading, String>,
 }

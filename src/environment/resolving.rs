@@ -4,7 +4,6 @@
 use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
 
-use crate::catalog::Catalog;
 use crate::models::index::Depth;
 use crate::models::{Inventory, ModelIndex};
 use crate::object::{ObjectId, RelativePath};
@@ -67,7 +66,6 @@ pub struct Wish<'a> {
     pub workflows: &'a [String],
     /// Whether values in workflows become what ComfyUI lists here.
     pub rewrite: bool,
-    pub catalog: &'a Catalog,
 }
 
 /// What was found, and what is to be written.
@@ -128,14 +126,14 @@ pub fn find<'a>(
     let index = ModelIndex::new(around.store);
     let inventory = Inventory::new(index.update(&around.models, Depth::Quick, around.observer)?.files);
     let wanted = state.workflows.iter().filter(|(key, _)| keys.contains(key.as_str()));
-    let readings = readings::read_all(wanted, workflow_bytes, wish.catalog);
+    let readings = readings::read_all(wanted, workflow_bytes, &around.catalog);
     let types: HashSet<String> = readings.iter().flat_map(|(.., reading)| unknown_types(reading)).collect();
     let installed = installed(&around.environment.custom_nodes_dir(), &types.iter().map(String::as_str).collect());
     let asking = Asking {
         before: &before,
         inventory: &inventory,
         index: &index,
-        catalog: wish.catalog,
+        catalog: &around.catalog,
         installed: &installed,
         observer: around.observer,
         ask: Ask::All,

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::catalog::Catalog;
 use crate::models::roots::ModelRoot;
 use crate::object::{Entry, EntryKind, EntryName, NameError, ObjectId, RelativePath, Tree};
 use crate::observer::Observer;
@@ -46,6 +47,8 @@ pub struct Surroundings<'a> {
     /// How models come into the store and out of it.
     pub policy: LinkPolicy,
     pub observer: &'a dyn Observer,
+    /// What is known of node classes and packages.
+    pub catalog: Catalog,
 }
 
 impl Surroundings<'_> {

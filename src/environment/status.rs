@@ -224,14 +224,14 @@ pub fn status(around: &Surroundings<'_>, head: &Head) -> Result<Status, Rollback
     }
     // What was said since the last commit counts too; a text that cannot be read is told by the next commit.
     let on_disk = super::draft::manifest_on_disk(around, &state).unwrap_or_else(|_| manifest.clone());
-    let (catalog, files) = (Catalog::built_in(), OnceCell::new());
+    let files = OnceCell::new();
     let mut look = Look {
         around,
         state: &state,
         before: &before,
         manifest: &manifest,
         on_disk: &on_disk,
-        catalog: &catalog,
+        catalog: &around.catalog,
         files: &files,
         status: &mut status,
     };
@@ -516,7 +516,7 @@ impl Look<'_, '_> {
         let key = format!("missing nodes\0{}", self.around.environment.name()).into_bytes();
         let parts = [super::snapshot_tree::WORKFLOWS, super::snapshot_tree::USERS, NODES, MANIFEST];
         let ids = parts.map(|part| self.state.entries.get(part).map(|entry| entry.id.to_hex()).unwrap_or_default());
-        let now = format!("{} {}", env!("CARGO_PKG_VERSION"), ids.join(" "));
+        let now = format!("{} {} {}", env!("CARGO_PKG_VERSION"), self.catalog.stamp(), ids.join(" "));
         let kept: Option<(String, Vec<MissingNode>)> =
             rows.get(&key)?.and_then(|row| serde_json::from_slice(&row).ok());
         if let Some((_, missing)) = kept.filter(|(of, _)| *of == now) {

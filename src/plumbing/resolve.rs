@@ -86,7 +86,10 @@ impl Command for Resolve {
         };
         let mut nobody = Automatic;
         let mut choose = FromFile::new(&answers, &index, session.observer, &mut nobody);
-        let catalog = Catalog::built_in();
+        let catalog = match &environment {
+            Some(environment) => session.catalog_of(&workspace, environment)?,
+            None => session.catalog(&workspace)?,
+        };
         let resolving = Resolving {
             catalog: &catalog,
             lines: &lines,

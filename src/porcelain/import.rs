@@ -63,7 +63,10 @@ impl Command for Import {
         import::prepare(&opened, &staged.environment()?.cec())?;
         let environment = staged.environment()?;
         let models = session.model_roots(&workspace, Some(&environment))?;
-        let working = Working { environment, workspace, models };
+        let working = {
+            let catalog = session.catalog(&workspace)?;
+            Working { environment, workspace, models, catalog }
+        };
         let seen = model_roots::seen_by(&working.workspace, &working.environment);
         let plan = import::plan(&opened, &working.around(session.observer), &seen)?;
         workspace = working.workspace;
@@ -83,6 +86,7 @@ impl Command for Import {
         let who = session.who()?;
         let lock = opened.lock.clone();
         let message = format!("Imported {}", lock.snapshot.message);
+        let catalog = session.catalog(&workspace)?;
         let done = staged
             .publish_unfilled(&mut workspace, &who.command, &session.waiting())
             .map_err(Failure::from)
@@ -93,6 +97,7 @@ impl Command for Import {
                     models: workspace.model_roots(Some(&environment)).roots,
                     policy: workspace.config().settings().store_models.unwrap_or_default(),
                     observer: session.observer,
+                    catalog,
                 };
                 Ok(import::carry_out(opened, &plan, &around, adoption.born(), &message, &who)?)
             });

@@ -1,5 +1,6 @@
 //! An environment at work: the workspace, the environment, its lock, and what a killed command left.
 
+use crate::catalog::Catalog;
 use crate::environment::commit::Who;
 use crate::environment::lock::Lock;
 use crate::environment::recovery::{self, Found};
@@ -18,6 +19,8 @@ pub struct Working {
     pub environment: Environment,
     /// Where its ComfyUI finds models.
     pub models: Vec<ModelRoot>,
+    /// What is known of node classes and packages.
+    pub catalog: Catalog,
 }
 
 impl Working {
@@ -29,6 +32,7 @@ impl Working {
             models: self.models.clone(),
             policy: self.workspace.config().settings().store_models.unwrap_or(LinkPolicy::Auto),
             observer,
+            catalog: self.catalog.clone(),
         }
     }
 }
@@ -39,7 +43,8 @@ impl Session<'_> {
         let workspace = self.workspace()?;
         let environment = self.environment_of(&workspace)?;
         let models = self.model_roots(&workspace, Some(&environment))?;
-        Ok(Working { workspace, environment, models })
+        let catalog = self.catalog_of(&workspace, &environment)?;
+        Ok(Working { workspace, environment, models, catalog })
     }
 
     /// Where ComfyUI finds models. What is wrong with the files that say so is a warning.

@@ -2,7 +2,6 @@
 
 use serde::Serialize;
 
-use crate::catalog::Catalog;
 use crate::environment::needs::{Wanted, look};
 use crate::environment::snapshot_tree::workflow_key;
 use crate::ui::program::Command;
@@ -52,7 +51,7 @@ impl Command for List {
             .collect();
         let wanted =
             opened.iter().filter_map(|(_, key, held)| Some(Wanted { key: Some(key), held: held.as_ref().ok()? }));
-        let catalog = Catalog::built_in();
+        let catalog = working.catalog.clone();
         let found = look(&working.around(session.observer), &catalog, &wanted.collect::<Vec<_>>())?;
         let mut found = found.iter();
         let mut table = Table::new([Align::Left, Align::Left, Align::Right, Align::Right, Align::Left]);

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use crate::catalog::Catalog;
 use crate::environment::head::Head;
 use crate::environment::resolving::{self, NewValue, Resolved, Wish};
 use crate::environment::state::Keep;
@@ -67,8 +66,7 @@ impl Command for Resolve {
             }
             None => Answers::default(),
         };
-        let catalog = Catalog::built_in();
-        let wish = Wish { workflows: &self.workflows, rewrite: self.rewrite, catalog: &catalog };
+        let wish = Wish { workflows: &self.workflows, rewrite: self.rewrite };
         if self.dry_run {
             let working = session.working()?;
             let around = working.around(session.observer);

@@ -4,9 +4,10 @@ use serde::Serialize;
 
 use crate::catalog::Catalog;
 use crate::catalog::purpose::{Medium, Purpose};
-use crate::environment::needs::{Needs, Wanted, look};
+use crate::environment::needs::{Wanted, look};
 use crate::ui::program::Command;
 use crate::ui::report::{Align, Bytes, Table, count};
+use crate::ui::working::Working;
 use crate::ui::{Exit, Failure, Session};
 
 use super::named;
@@ -44,8 +45,13 @@ impl Command for Show {
     fn run(self, session: &mut Session<'_>) -> Result<Exit, Failure> {
         let named = named::open(&self.workflow, session)?;
         let workflow = named.workflow()?;
-        let catalog = Catalog::built_in();
-        let needs = needs(&named, &catalog, session)?;
+        let working = working(session)?;
+        let catalog = working.as_ref().map_or_else(Catalog::built_in, |working| working.catalog.clone());
+        let wanted = Wanted { key: named.key.as_deref(), held: &named.held };
+        let needs = match &working {
+            Some(working) => look(&working.around(session.observer), &catalog, &[wanted])?.pop(),
+            None => None,
+        };
         let summary = Summary::of(&workflow, &catalog, needs.as_ref());
         let container = named.held.part.container();
         if session.globals.json {
@@ -82,15 +88,13 @@ impl Command for Show {
     }
 }
 
-/// What the workflow needs; nothing where there is no environment to look in.
-fn needs(named: &named::Named, catalog: &Catalog, session: &mut Session<'_>) -> Result<Option<Needs>, Failure> {
-    let working = match session.working() {
-        Ok(working) => working,
-        Err(failure) if failure.exit == Exit::NotFound && session.globals.workspace.is_none() => return Ok(None),
-        Err(failure) => return Err(failure),
-    };
-    let wanted = Wanted { key: named.key.as_deref(), held: &named.held };
-    Ok(look(&working.around(session.observer), catalog, &[wanted])?.pop())
+/// The environment at work; nothing outside a workspace, where a file can be looked at all the same.
+fn working(session: &mut Session<'_>) -> Result<Option<Working>, Failure> {
+    match session.working() {
+        Ok(working) => Ok(Some(working)),
+        Err(failure) if failure.exit == Exit::NotFound && session.globals.workspace.is_none() => Ok(None),
+        Err(failure) => Err(failure),
+    }
 }
 
 /// `text to image: 1 sampler, 2 prompts`.
