@@ -7,7 +7,7 @@
 //! - [`editor`]: what ComfyUI's editor saves: nodes, links, widget values by position
 //! - [`api`]: what runs ("prompt"): nodes with inputs by name, bare or wrapped
 //! - [`embedded`]: workflows in the metadata of images, video, audio and models
-//! - [`file`]: the document of a file of any kind: JSON itself, or what is embedded
+//! - [`mod@file`]: the document of a file of any kind: JSON itself, or what is embedded
 //! - [`graph`]: a workflow as a value, the same for every format
 //! - [`subgraph`], [`group`]: definitions, and the values that an instance gives to widgets within it
 //! - [`opening`]: instances replaced by what they stand for, within bounds

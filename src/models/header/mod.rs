@@ -5,7 +5,7 @@
 //!
 //! - [`facts`]: what is known of a file, as a value
 //! - [`source`]: a file's bytes, read at a position and within a budget
-//! - [`read`]: which format is this, and then that format's reader
+//! - [`mod@read`]: which format is this, and then that format's reader
 //! - [`safetensors`]: tensors and metadata of safetensors files
 //! - [`gguf`]: the same of GGUF files
 //! - [`metadata`]: what trainers and mergers write about their files
