@@ -4,6 +4,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::platform::git_refs::without_credentials;
+
 /// Where a clone stands.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct GitFacts {
@@ -84,16 +86,6 @@ fn remote_url(config: &str) -> Option<String> {
     }
     let origin = found.iter().position(|(name, _)| name == "origin").unwrap_or(0);
     found.get(origin).map(|(_, url)| without_credentials(url))
-}
-
-/// `https://user:token@host/…` becomes `https://host/…`; `git@host:…` names no secret and stays.
-fn without_credentials(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
-    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
-    match authority.rsplit_once('@') {
-        Some((_, host)) if scheme.starts_with("http") => format!("{scheme}://{host}/{path}"),
-        _ => url.to_owned(),
-    }
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ mod environment;
 mod history;
 mod models;
 mod net;
+mod platform;
 mod resolve;
 mod store;
 mod workflow;
