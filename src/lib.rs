@@ -10,7 +10,7 @@
 //! resolve                references -> files
 //! models  catalog        what is on disk; what is known of node classes, packages and loaders
 //! workflow               ComfyUI's formats
-//! net                    HTTP
+//! net      archive       HTTP; archives from elsewhere, guarded
 //! history  worktree      refs, revisions, operations; files <-> trees
 //! store                  objects on disk
 //! digest                 bytes -> hashes
@@ -18,6 +18,7 @@
 //! platform  observer     what differs between systems; how progress is told
 //! ```
 
+pub mod archive;
 pub mod bundle;
 pub mod catalog;
 pub mod digest;

@@ -12,11 +12,11 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 use tar::{EntryType, Header};
 
-use super::archive::Compression;
-use super::guard::{Claim, Guard, Limits};
 use super::lock::{LOCK, Lock, LockedFile, LockedModel, LockedNode, Origin};
 use super::pack::{PackOptions, frame};
 use super::secrets::{is_secret_file, without_credentials};
+use crate::archive::guard::{Claim, Guard, Limits};
+use crate::archive::tar::Compression;
 use crate::digest::{self, Threads, Wanted};
 use crate::environment::manifest::{Manifest, ManifestError, NodeFacts, NodeSource};
 use crate::models::{Inventory, ModelIndex};

@@ -1,7 +1,5 @@
 //! Objects and environments as one file that can be carried away and brought back.
 //!
-//! - [`guard`]: what an archive may hold
-//! - [`archive`]: reading `.tar`, `.tar.gz` and `.tar.zst` entry by entry under the guard
 //! - [`pack`]: objects as one deterministic stream
 //! - [`unpack`]: reading such a stream and judging every part of it
 //! - [`send`]: objects from a store into a pack
@@ -12,9 +10,7 @@
 //! - [`opened`]: such an archive read, verified, and in quarantine
 //! - [`import`]: it becomes an environment
 
-pub mod archive;
 pub mod export;
-pub mod guard;
 pub mod import;
 pub mod lock;
 pub mod opened;

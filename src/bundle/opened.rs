@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::io::Read;
 
-use super::archive::{Archive, ArchiveError, unwrap_read};
 use super::export::worktree_empty;
-use super::guard::{Admitted, Limits};
 use super::lock::{LOCK, Lock, LockError, LockedFile, LockedNode};
+use crate::archive::guard::{Admitted, Limits};
+use crate::archive::tar::{Archive, ArchiveError, unwrap_read};
 use crate::object::{Encoded, Entry, EntryKind, EntryName, Kind, NameError, ObjectId, RelativePath, Tree};
 use crate::observer::{Observer, Unit};
 use crate::store::{self, Quarantine, Store};

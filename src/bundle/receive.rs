@@ -10,9 +10,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::guard::Limits;
 use super::pack::{Need, Needs, Role, STRUCTURE_LIMIT, needs_of};
 use super::unpack::{Head, PackReader, Place, UnpackError, default_limits};
+use crate::archive::guard::Limits;
 use crate::object::{Kind, ObjectId};
 use crate::observer::{Observer, Unit};
 use crate::store::{self, Quarantine, Store};

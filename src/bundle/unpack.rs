@@ -5,8 +5,8 @@
 
 use std::io::{self, BufRead, Read};
 
-use super::guard::{Limits, Rule};
 use super::pack::{MAGIC, Need, Role};
+use crate::archive::guard::{Limits, Rule};
 use crate::object::{Kind, ObjectId};
 
 /// Why a pack is refused.

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 use serde_json::{Value, json};
 
+use crate::archive::guard::Limits;
 use crate::bundle::export::{BundledModels, BundledNodes, Contents, ExportOptions, compression_of, contents, write};
-use crate::bundle::guard::Limits;
 use crate::bundle::lock::{LockedModel, LockedNode};
 use crate::environment::draft::draft;
 use crate::environment::state::Keep;

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use crate::bundle::guard::Limits;
+use crate::archive::guard::Limits;
 use crate::bundle::import::{self, Fate, ImportError, Plan, PlannedModel, Whereabouts};
 use crate::bundle::opened;
 use crate::environment::adopt::{self, Adoption};

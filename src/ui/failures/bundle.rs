@@ -2,9 +2,9 @@
 
 use std::io;
 
-use crate::bundle::archive::ArchiveError;
+use crate::archive::ArchiveError;
+use crate::archive::guard::Rule;
 use crate::bundle::export::ExportError;
-use crate::bundle::guard::Rule;
 use crate::bundle::import::ImportError;
 use crate::bundle::opened::OpenError;
 use crate::bundle::pack::PackError;

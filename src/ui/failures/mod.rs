@@ -1,5 +1,6 @@
 //! Errors of the library as failures of a command: one file a floor.
 
+mod archive;
 mod bundle;
 mod catalog;
 mod digest;
