@@ -8,6 +8,7 @@ use toml_edit::{DocumentMut, Item, Table, value};
 use super::layout::{self, Installation, Kind, UserWorkflows, Version};
 use super::lock::{Lock, LockError, Waiting};
 use super::name::EnvironmentName;
+use super::python::{TorchBackend, Venv};
 
 /// The file of facts in an environment's folder. Never part of a snapshot.
 pub const FACTS: &str = "environment.toml";
@@ -38,6 +39,19 @@ pub struct Facts {
     pub python: Option<PathBuf>,
     /// Where ComfyUI's user folder lies, when it is not `user/` in the base folder (`--user-directory`).
     pub user: Option<PathBuf>,
+    /// Which build of torch this machine wants (`torch_backend`).
+    pub torch: TorchBackend,
+}
+
+/// The Python that an environment's ComfyUI runs with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Interpreter {
+    /// The virtual environment in the environment's folder, which Comfrey made and keeps.
+    Own(Venv),
+    /// Someone else's, found when ComfyUI was adopted. Nothing in it is ever changed.
+    Foreign(PathBuf),
+    /// None is known.
+    Unknown,
 }
 
 impl Environment {
@@ -101,6 +115,33 @@ impl Environment {
         layout::user_workflows(&user).map_err(|source| EnvironmentError::Io { path: user, source })
     }
 
+    /// The virtual environment that Comfrey makes for this environment, whether it is there or not.
+    pub fn venv(&self) -> Venv {
+        Venv::at(self.folder.join(".venv"))
+    }
+
+    /// The Python that its ComfyUI runs with.
+    pub fn interpreter(&self) -> Interpreter {
+        let venv = self.venv();
+        match &self.facts.python {
+            Some(python) if !self.folder.join(python).starts_with(venv.folder()) => {
+                Interpreter::Foreign(self.folder.join(python))
+            }
+            Some(_) => Interpreter::Own(venv),
+            None if venv.is_present() => Interpreter::Own(venv),
+            None => Interpreter::Unknown,
+        }
+    }
+
+    /// The program of [`Environment::interpreter`].
+    pub fn python(&self) -> Option<PathBuf> {
+        match self.interpreter() {
+            Interpreter::Own(venv) => Some(venv.python()),
+            Interpreter::Foreign(python) => Some(python),
+            Interpreter::Unknown => None,
+        }
+    }
+
     /// Which ComfyUI it is; all unknown when its folder is gone.
     pub fn version(&self) -> Version {
         Version::of(&self.comfyui())
@@ -126,6 +167,7 @@ impl Facts {
             kind: installation.kind,
             python: installation.python.clone(),
             user: None,
+            torch: TorchBackend::default(),
         }
     }
 
@@ -144,7 +186,11 @@ impl Facts {
             Some(None) => return Err("`kind` is no text".into()),
         };
         let comfyui = path("comfyui")?.ok_or("`comfyui`, the path of its ComfyUI, is absent")?;
-        Ok(Facts { comfyui, kind, python: path("python")?, user: path("user")? })
+        let torch = match document.get("torch_backend").map(Item::as_str) {
+            None => TorchBackend::default(),
+            Some(text) => text.unwrap_or_default().parse().map_err(|error| format!("`torch_backend`: {error}"))?,
+        };
+        Ok(Facts { comfyui, kind, python: path("python")?, user: path("user")?, torch })
     }
 
     /// The text of `environment.toml`.
@@ -164,6 +210,9 @@ impl Facts {
         if let Some(user) = &self.user {
             table["user"] = value(text(user)?);
         }
+        if let Some(torch) = self.torch.option() {
+            table["torch_backend"] = value(torch);
+        }
         Ok(format!("# Facts of this machine. Never part of a snapshot.\n{table}"))
     }
 }
@@ -179,6 +228,7 @@ mod tests {
             kind: Kind::Portable,
             python: Some("/p/python".into()),
             user: None,
+            torch: TorchBackend::Named("cu128".into()),
         };
         assert_eq!(Facts::parse(&facts.to_text().unwrap()), Ok(facts));
     }
@@ -188,6 +238,7 @@ mod tests {
         assert!(Facts::parse("kind = \"clone\"\n").unwrap_err().contains("`comfyui`"));
         assert!(Facts::parse("comfyui = 3\n").is_err());
         assert!(Facts::parse("comfyui = \"/x\"\nkind = \"odd\"\n").is_err());
+        assert!(Facts::parse("comfyui = \"/x\"\ntorch_backend = 3\n").is_err());
     }
 
     #[test]

@@ -28,6 +28,7 @@
 //! - [`status`]: what is different now from the last commit
 //! - [`head`]: the version that an environment is at
 //! - [`commit`]: the draft becomes a snapshot
+//! - [`python`]: the packages that ComfyUI and its nodes want, and a virtual environment that has them
 //!
 //! And back:
 //!
@@ -66,6 +67,7 @@ pub mod name;
 pub mod needs;
 pub mod nodes;
 pub mod plan;
+pub mod python;
 pub mod readings;
 pub mod recovery;
 pub mod resolving;

@@ -9,6 +9,7 @@ mod history;
 mod models;
 mod net;
 mod platform;
+mod python;
 mod resolve;
 mod store;
 mod workflow;

@@ -1,0 +1,26 @@
+//! The Python of an environment: which packages it wants, which versions that makes, and a virtual environment that has them.
+//!
+//! All of it is uv's work. Comfrey writes a manifest that uv understands, runs uv, and says what came of it. No index is named here:
+//! `UV_*`, `uv.toml` and pip's own settings say where packages come from.
+//!
+//! - [`seam`]: what others ask of it, and what can go wrong
+//! - [`uv`]: uv does it
+//! - [`find`]: which uv, and where one comes from if there is none
+//! - [`outside`]: running a program that may take long, say much, and be stopped
+//! - [`conflict`]: what uv says where requirements disagree, as a value
+//! - [`torch`]: where torch comes from, a fact of the machine
+//! - [`venv`]: where things lie in a virtual environment
+
+pub mod conflict;
+pub mod find;
+pub mod outside;
+pub mod seam;
+pub mod torch;
+pub mod uv;
+pub mod venv;
+
+pub use conflict::Conflict;
+pub use seam::{Install, Project, Python, PythonError};
+pub use torch::TorchBackend;
+pub use uv::Uv;
+pub use venv::Venv;

@@ -1,0 +1,154 @@
+//! uv resolves and installs.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::observer::Observer;
+
+use super::find::{self, Search, VARIABLE};
+use super::outside::{self, Ended};
+use super::seam::io_error;
+use super::{Conflict, Install, Project, Python, PythonError, Venv};
+
+/// uv, as found on this machine.
+#[derive(Debug, Clone)]
+pub struct Uv {
+    program: PathBuf,
+    log: Option<PathBuf>,
+}
+
+/// What would make uv work on something else than it is told to. Where packages come from is the user's to set; this is not.
+const NOT_PASSED_ON: [&str; 12] = [
+    "VIRTUAL_ENV",
+    "CONDA_PREFIX",
+    "UV_PROJECT",
+    "UV_PROJECT_ENVIRONMENT",
+    "UV_WORKING_DIR",
+    "UV_WORKING_DIRECTORY",
+    "UV_SYSTEM_PYTHON",
+    "UV_FROZEN",
+    "UV_LOCKED",
+    "UV_NO_SYNC",
+    "UV_VENV_CLEAR",
+    "UV_VENV_RELOCATABLE",
+];
+
+/// How many of uv's last lines an error has.
+const LAST_LINES: usize = 12;
+
+impl Uv {
+    /// The uv of this machine: `COMFREY_UV`, else on the `PATH`, else the workspace's own, which is installed if there is none yet.
+    /// `store` is the workspace's `.comfrey`.
+    ///
+    /// # Errors
+    /// There is none, and it could not be installed.
+    pub fn find(store: &Path, observer: &dyn Observer) -> Result<Self, PythonError> {
+        let named = std::env::var_os(VARIABLE).map(PathBuf::from);
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let search = Search { store, named: named.as_deref(), path: &path };
+        let program = match find::find(&search)? {
+            Some(program) => program,
+            None => find::install(&search, observer)?,
+        };
+        Ok(Uv { program, log: None })
+    }
+
+    /// This program, whatever it is.
+    pub fn at(program: impl Into<PathBuf>) -> Self {
+        Uv { program: program.into(), log: None }
+    }
+
+    /// Writes what uv says to this file, after what is in it.
+    pub fn with_log(self, log: impl Into<PathBuf>) -> Self {
+        Uv { log: Some(log.into()), ..self }
+    }
+
+    /// Where it lies.
+    pub fn program(&self) -> &Path {
+        &self.program
+    }
+
+    fn command<S: AsRef<OsStr>>(&self, words: impl IntoIterator<Item = S>) -> Command {
+        let mut command = Command::new(&self.program);
+        for name in NOT_PASSED_ON {
+            command.env_remove(name);
+        }
+        command.args(words).args(["--color", "never", "--no-progress"]);
+        command
+    }
+
+    fn run(
+        &self,
+        command: &mut Command,
+        task: &'static str,
+        about: &'static str,
+        observer: &dyn Observer,
+    ) -> Result<Ended, PythonError> {
+        let ended = outside::run(command, about, self.log.as_deref(), observer)?;
+        match ended.status.success() {
+            true => Ok(ended),
+            false => Err(PythonError::Failed { task, code: ended.status.code(), lines: ended.last_lines(LAST_LINES) }),
+        }
+    }
+}
+
+impl Python for Uv {
+    fn make_venv(&self, venv: &Venv, wanted: Option<&str>, observer: &dyn Observer) -> Result<(), PythonError> {
+        // Install scripts of nodes, and ComfyUI-Manager, call pip: `--seed` puts one there, and lets `sync` leave it.
+        let mut command = self.command(["venv", "--no-project", "--seed"]);
+        if let Some(wanted) = wanted {
+            command.args(["--python", wanted]);
+        }
+        command.arg(venv.folder());
+        match self.run(&mut command, "venv", "making a Python environment", observer) {
+            Err(PythonError::Failed { .. }) if venv.is_present() => {
+                observer.noted("the Python environment has no pip of its own: uv could not find one");
+                Ok(())
+            }
+            made => made.map(drop),
+        }
+    }
+
+    fn resolve(&self, project: &Project<'_>, observer: &dyn Observer) -> Result<String, PythonError> {
+        let Project { folder, manifest, lock, python, upgrade } = *project;
+        // Beside `.cec`, so that what the manifest says of `../x` is as true here.
+        let place = tempfile::Builder::new().prefix(TRIAL).tempdir_in(folder).map_err(io_error(folder))?;
+        let write = |name: &str, text: &str| {
+            let path = place.path().join(name);
+            std::fs::write(&path, text).map_err(io_error(&path))
+        };
+        write("pyproject.toml", manifest)?;
+        if let Some(lock) = lock {
+            write("uv.lock", lock)?;
+        }
+        let mut command = self.command(["lock"]);
+        command.current_dir(place.path()).arg("--project").arg(place.path());
+        if let Some(python) = python {
+            command.args(["--python", python]);
+        }
+        for package in upgrade {
+            command.args(["--upgrade-package", package]);
+        }
+        let ended = outside::run(&mut command, "resolving Python packages", self.log.as_deref(), observer)?;
+        if !ended.status.success() {
+            if let Some(conflict) = Conflict::parse(&ended.stderr, manifest) {
+                return Err(PythonError::Conflict(Box::new(conflict)));
+            }
+            let lines = ended.last_lines(LAST_LINES);
+            return Err(PythonError::Failed { task: "lock", code: ended.status.code(), lines });
+        }
+        let path = place.path().join("uv.lock");
+        std::fs::read_to_string(&path).map_err(io_error(&path))
+    }
+
+    fn install(&self, what: &Install<'_>, observer: &dyn Observer) -> Result<(), PythonError> {
+        let mut command = self.command(["sync", "--frozen", "--all-groups", "--no-install-project"]);
+        command.current_dir(what.project).arg("--project").arg(what.project);
+        command.env("UV_PROJECT_ENVIRONMENT", what.venv.folder()).arg("--python").arg(what.venv.python());
+        self.run(&mut command, "sync", "installing Python packages", observer).map(drop)
+    }
+}
+
+/// Begins the names of folders in which something is resolved.
+const TRIAL: &str = ".comfrey-uv-";
