@@ -1,5 +1,6 @@
 //! What differs between systems: one file a subject, with an implementation for each.
 //!
+//! - [`child`]: programs that are started with all that they start, and end together
 //! - [`durable`]: reading and writing at a position, making files and folders survive a power cut
 //! - [`folder`]: a folder held open, in which no link is followed
 //! - [`file_system`]: which file system is this
@@ -13,6 +14,7 @@
 //! - [`process`]: programs that run on this machine
 //! - [`reading`]: reading at a position, mapped where that is faster, and how many readers a disk likes
 
+pub mod child;
 pub mod durable;
 pub mod file_system;
 pub mod folder;
