@@ -1,0 +1,24 @@
+//! `.cec/pyproject.toml`: what an environment is made of, as a file that a person edits and uv accepts.
+//!
+//! What uv does not know stands in `[tool.comfrey.*]`. An edit changes the values that differ and nothing else, so that
+//! comments, order and unknown keys survive (invariant E20). New entries go to their place in the order of
+//! names, so that the same facts give the same text (invariant E21).
+//!
+//! - [`document`]: the file as a whole
+//! - [`facts`]: what it says, as values
+//! - [`comfyui`], [`nodes`], [`workflows`], [`models`]: its parts, read and set
+//! - [`edit`]: how a value is changed so that all else stays
+
+mod comfyui;
+pub mod document;
+mod edit;
+pub mod facts;
+mod models;
+mod nodes;
+#[cfg(test)]
+mod tests;
+mod workflows;
+
+pub use crate::resolve::Slot;
+pub use document::{Manifest, ManifestError, project_name};
+pub use facts::{Answer, ComfyUiFacts, ModelFacts, ModelUse, NodeFacts, NodeSource, WorkflowFacts, sources};

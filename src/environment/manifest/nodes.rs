@@ -1,0 +1,56 @@
+//! `[tool.comfrey.nodes]`: the custom nodes.
+
+use std::collections::BTreeMap;
+
+use toml_edit::{TableLike, Value};
+
+use super::edit::{entry, flag, in_order, keep_only, set, text};
+use super::{Manifest, NodeFacts, NodeSource};
+
+impl Manifest {
+    /// Every node by its key. Entries without a readable tree are left out.
+    pub fn nodes(&self) -> BTreeMap<String, NodeFacts> {
+        self.entries("nodes").filter_map(|(key, table)| Some((key.to_owned(), node_facts(key, table)?))).collect()
+    }
+
+    /// Makes `[tool.comfrey.nodes]` hold exactly these.
+    pub fn set_nodes(&mut self, nodes: &BTreeMap<String, NodeFacts>) {
+        let Some(part) = self.part("nodes") else { return };
+        keep_only(part, |key, _| nodes.contains_key(key));
+        for (key, facts) in nodes {
+            let Some(table) = entry(part, key) else { continue };
+            let (source, id, url, commit) = match &facts.source {
+                NodeSource::Registry { id } => ("registry", Some(id), None, None),
+                NodeSource::Git { url, commit } => ("git", None, Some(url), commit.as_ref()),
+                NodeSource::Development => ("development", None, None, None),
+                NodeSource::Manual => ("manual", None, None, None),
+            };
+            set(table, "source", Some(source.into()));
+            set(table, "id", id.filter(|id| *id != key).map(|id| id.as_str().into()));
+            set(table, "url", url.map(|url| url.as_str().into()));
+            set(table, "commit", commit.map(|commit| commit.as_str().into()));
+            set(table, "version", facts.version.as_deref().map(Value::from));
+            let usual = facts.path == format!("nodes/{key}");
+            set(table, "path", (!usual).then(|| facts.path.as_str().into()));
+            set(table, "disabled", facts.disabled.then(|| true.into()));
+            set(table, "tree", Some(facts.tree.to_hex().into()));
+        }
+        in_order(part);
+    }
+}
+
+fn node_facts(key: &str, table: &dyn TableLike) -> Option<NodeFacts> {
+    let source = match text(table, "source").as_deref() {
+        Some("registry") => NodeSource::Registry { id: text(table, "id").unwrap_or_else(|| key.to_owned()) },
+        Some("git") => NodeSource::Git { url: text(table, "url").unwrap_or_default(), commit: text(table, "commit") },
+        Some("development") => NodeSource::Development,
+        _ => NodeSource::Manual,
+    };
+    Some(NodeFacts {
+        path: text(table, "path").unwrap_or_else(|| format!("nodes/{key}")),
+        source,
+        version: text(table, "version"),
+        disabled: flag(table, "disabled"),
+        tree: text(table, "tree")?.parse().ok()?,
+    })
+}
