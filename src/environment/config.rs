@@ -19,6 +19,7 @@ pub enum Key {
     CatalogSources,
     ModelFolders,
     ExtraPaths,
+    RegistryUrl,
     StoreModels,
 }
 
@@ -31,8 +32,15 @@ pub enum Shape {
 
 impl Key {
     /// Every setting, in the order in which they are listed.
-    pub const ALL: [Key; 6] =
-        [Key::Active, Key::Author, Key::CatalogSources, Key::ModelFolders, Key::ExtraPaths, Key::StoreModels];
+    pub const ALL: [Key; 7] = [
+        Key::Active,
+        Key::Author,
+        Key::CatalogSources,
+        Key::ModelFolders,
+        Key::ExtraPaths,
+        Key::RegistryUrl,
+        Key::StoreModels,
+    ];
 
     /// Its name as written on a command line: the path in the file, joined by dots.
     pub fn name(self) -> &'static str {
@@ -42,6 +50,7 @@ impl Key {
             Key::CatalogSources => "catalog.sources",
             Key::ModelFolders => "models.folders",
             Key::ExtraPaths => "models.extra_paths",
+            Key::RegistryUrl => "registry.url",
             Key::StoreModels => "store.models",
         }
     }
@@ -56,6 +65,7 @@ impl Key {
             Key::ExtraPaths => {
                 "further files like extra_model_paths.yaml, as given to ComfyUI by --extra-model-paths-config"
             }
+            Key::RegistryUrl => "the address of the registry of custom nodes",
             Key::StoreModels => "how the store holds large files: auto, reflink, hardlink, copy or reference",
         }
     }
@@ -64,6 +74,7 @@ impl Key {
     pub fn default(self) -> Option<&'static str> {
         match self {
             Key::StoreModels => Some("auto"),
+            Key::RegistryUrl => Some(crate::net::comfy_registry::DEFAULT_BASE),
             Key::Active | Key::Author | Key::CatalogSources | Key::ModelFolders | Key::ExtraPaths => None,
         }
     }
@@ -117,6 +128,7 @@ pub struct Settings {
     pub model_folders: Vec<String>,
     /// As written, like those.
     pub extra_paths: Vec<String>,
+    pub registry_url: Option<String>,
     pub store_models: Option<LinkPolicy>,
 }
 
@@ -180,6 +192,7 @@ impl Config {
             Key::CatalogSources => self.settings.catalog_sources.clone(),
             Key::ModelFolders => self.settings.model_folders.clone(),
             Key::ExtraPaths => self.settings.extra_paths.clone(),
+            Key::RegistryUrl => one(self.settings.registry_url.clone()),
             Key::StoreModels => one(self.settings.store_models.map(|policy| policy_name(policy).to_owned())),
         }
     }
@@ -338,6 +351,13 @@ impl Reader<'_> {
             catalog_sources: self.paths(table, Key::CatalogSources, "addresses and files")?,
             model_folders: self.paths(table, Key::ModelFolders, "folders")?,
             extra_paths: self.paths(table, Key::ExtraPaths, "files")?,
+            registry_url: match self.text_of(table, Key::RegistryUrl)? {
+                Some((text, span)) if !crate::net::address::is_url(&text) => {
+                    let reason = "is no address; https://… is wanted";
+                    return Err(self.wrong(Key::RegistryUrl, span, reason));
+                }
+                other => other.map(|(text, _)| text),
+            },
             store_models,
         })
     }

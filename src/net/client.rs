@@ -1,6 +1,7 @@
 //! The real client.
 
-use std::io::Read;
+use std::fs::File;
+use std::io::{Read, Write};
 use std::time::Duration;
 
 use reqwest::StatusCode;
@@ -9,7 +10,7 @@ use reqwest::header::{self, HeaderMap, HeaderName};
 
 use crate::observer::{Observer, Unit};
 
-use super::fetch::{Answer, Cause, Expected, Fetch, FetchError, Request, Validators};
+use super::fetch::{Answer, Cause, Expected, Fetch, FetchError, Request, Validators, emptied};
 use super::retry::{Patience, RealTime, Wait, patiently};
 
 /// How a client behaves.
@@ -78,7 +79,8 @@ impl Client {
         Client { wait, ..self }
     }
 
-    fn attempt(&self, request: &Request, observer: &dyn Observer) -> Result<Answer, Cause> {
+    /// Sends a request once; nothing where the host says that the copy is the newest.
+    fn send(&self, request: &Request) -> Result<Option<Response>, Cause> {
         let mut builder = self.inner.get(&request.url);
         if let Some(token) = &request.token {
             builder = builder.bearer_auth(token);
@@ -93,7 +95,7 @@ impl Client {
         let response = builder.send().map_err(cause)?;
         let headers = response.headers();
         match response.status() {
-            StatusCode::NOT_MODIFIED => return Ok(Answer::Unchanged),
+            StatusCode::NOT_MODIFIED => return Ok(None),
             StatusCode::OK => {}
             StatusCode::TOO_MANY_REQUESTS => return Err(Cause::TooMany { after: retry_after(headers) }),
             StatusCode::SERVICE_UNAVAILABLE if retry_after(headers).is_some() => {
@@ -106,16 +108,34 @@ impl Client {
             status => return Err(Cause::Status(status.as_u16())),
         }
         let web_page = text(headers, header::CONTENT_TYPE).is_some_and(|kind| kind.starts_with("text/html"));
-        if request.expected == Expected::Json && web_page {
-            return Err(Cause::WebPage);
+        if let Some(wrong) = request.expected.page().filter(|_| web_page) {
+            return Err(wrong);
         }
+        Ok(Some(response))
+    }
+
+    fn attempt(&self, request: &Request, observer: &dyn Observer) -> Result<Answer, Cause> {
+        let Some(response) = self.send(request)? else { return Ok(Answer::Unchanged) };
+        let headers = response.headers();
         let validators =
             Validators { etag: text(headers, header::ETAG), last_modified: text(headers, header::LAST_MODIFIED) };
-        let bytes = body(response, request.limit, observer)?;
+        let mut bytes = Vec::new();
+        body(response, request.limit, observer, &mut |piece| {
+            bytes.extend_from_slice(piece);
+            Ok(())
+        })?;
         if request.expected == Expected::Json && bytes.trim_ascii_start().starts_with(b"<") {
             return Err(Cause::WebPage);
         }
         Ok(Answer::New { bytes, validators })
+    }
+
+    fn attempt_download(&self, request: &Request, to: &mut File, observer: &dyn Observer) -> Result<u64, Cause> {
+        // Without a question there is no such answer.
+        let response = self.send(request)?.ok_or(Cause::Status(304))?;
+        let unwritten = |error: std::io::Error| Cause::Unwritten(error.to_string());
+        emptied(to).map_err(unwritten)?;
+        body(response, request.limit, observer, &mut |piece| to.write_all(piece).map_err(unwritten))
     }
 }
 
@@ -124,26 +144,42 @@ impl Fetch for Client {
         let answer = patiently(self.patience, &*self.wait, observer, || self.attempt(request, observer));
         answer.map_err(|cause| FetchError { url: request.url.clone(), cause })
     }
+
+    /// A download that is cut off begins anew.
+    fn download(&self, request: &Request, to: &mut File, observer: &dyn Observer) -> Result<u64, FetchError> {
+        let request = Request { known: Validators::default(), ..request.clone() };
+        let attempt = || self.attempt_download(&request, to, observer);
+        let done = patiently(self.patience, &*self.wait, observer, attempt);
+        done.map_err(|cause| FetchError { url: request.url.clone(), cause })
+    }
 }
 
-/// Reads an answer whole, but no more than `limit` bytes.
-fn body(mut response: Response, limit: u64, observer: &dyn Observer) -> Result<Vec<u8>, Cause> {
+/// Hands an answer to `take` piece by piece, but no more than `limit` bytes; how many they were.
+fn body(
+    mut response: Response,
+    limit: u64,
+    observer: &dyn Observer,
+    take: &mut dyn FnMut(&[u8]) -> Result<(), Cause>,
+) -> Result<u64, Cause> {
     let announced = response.content_length();
     if announced.is_some_and(|length| length > limit) {
         return Err(Cause::TooLarge(limit));
     }
     observer.started("fetching", Unit::Bytes, announced);
-    let mut bytes = Vec::new();
+    let mut got = 0;
     let mut piece = vec![0; 1 << 16];
     let read = loop {
         if observer.interrupted() {
             break Err(Cause::Interrupted);
         }
         match response.read(&mut piece) {
-            Ok(0) => break Ok(bytes),
-            Ok(count) if bytes.len() as u64 + count as u64 > limit => break Err(Cause::TooLarge(limit)),
+            Ok(0) => break Ok(got),
+            Ok(count) if got + count as u64 > limit => break Err(Cause::TooLarge(limit)),
             Ok(count) => {
-                bytes.extend_from_slice(&piece[..count]);
+                if let Err(cause) = take(&piece[..count]) {
+                    break Err(cause);
+                }
+                got += count as u64;
                 observer.advanced(count as u64);
             }
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}

@@ -1,5 +1,7 @@
 //! What is asked of a host, and what comes of it.
 
+use std::fs::File;
+use std::io::{self, Seek, Write};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -12,6 +14,26 @@ use super::address;
 pub trait Fetch {
     /// Fetches a request's bytes whole, telling the observer how far it is.
     fn fetch(&self, request: &Request, observer: &dyn Observer) -> Result<Answer, FetchError>;
+
+    /// Fetches a request's bytes into a file of the caller's own, which holds nothing else afterwards; how many they are. What
+    /// was known of a copy is not told to the host.
+    fn download(&self, request: &Request, to: &mut File, observer: &dyn Observer) -> Result<u64, FetchError> {
+        let request = Request { known: Validators::default(), ..request.clone() };
+        let cause = |cause| FetchError { url: request.url.clone(), cause };
+        let bytes = match self.fetch(&request, observer)? {
+            Answer::New { bytes, .. } => bytes,
+            Answer::Unchanged => return Err(cause(Cause::Status(304))),
+        };
+        let written = emptied(to).and_then(|()| to.write_all(&bytes));
+        written.map_err(|error| cause(Cause::Unwritten(error.to_string())))?;
+        Ok(bytes.len() as u64)
+    }
+}
+
+/// Makes a file empty, to be written from its beginning.
+pub(super) fn emptied(file: &mut File) -> io::Result<()> {
+    file.set_len(0)?;
+    file.rewind()
 }
 
 /// What is to be fetched.
@@ -47,7 +69,20 @@ pub struct Validators {
 pub enum Expected {
     /// JSON: a page for people in its place is a login page, or that of a network's portal.
     Json,
+    /// A file, such as an archive: a page for people in its place is none.
+    File,
     Anything,
+}
+
+impl Expected {
+    /// What is wrong with a page for people as an answer.
+    pub fn page(self) -> Option<Cause> {
+        match self {
+            Expected::Json => Some(Cause::WebPage),
+            Expected::File => Some(Cause::PageForFile),
+            Expected::Anything => None,
+        }
+    }
 }
 
 /// What a host answered.
@@ -88,12 +123,17 @@ pub enum Cause {
     Status(u16),
     #[error("a web page came where JSON was expected")]
     WebPage,
+    #[error("a web page came where a file was expected")]
+    PageForFile,
     #[error("the answer is larger than {0} bytes")]
     TooLarge(u64),
     #[error("this is no address that can be fetched: {0}")]
     Address(String),
     #[error("it is not fetched, as this is to work offline")]
     Offline,
+    /// It came, and could not be kept.
+    #[error("it cannot be written to the disk: {0}")]
+    Unwritten(String),
     #[error("interrupted")]
     Interrupted,
 }

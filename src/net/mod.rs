@@ -3,11 +3,15 @@
 //! - [`fetch`]: the seam: a request, its answer, and why there is none
 //! - [`address`]: how an address is shown
 //! - [`retry`]: when a request is made again, and after what pause
+//! - [`pace`]: not too many requests in a short time
 //! - [`client`]: the real one
+//! - [`comfy_registry`]: the registry of custom nodes, asked through the seam
 
 pub mod address;
 pub mod client;
+pub mod comfy_registry;
 pub mod fetch;
+pub mod pace;
 pub mod retry;
 
 pub use client::Client;

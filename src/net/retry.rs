@@ -30,6 +30,11 @@ pub trait Wait {
     fn wait(&self, pause: Duration, observer: &dyn Observer) -> bool;
     /// A number from 0 up to 1.
     fn chance(&self) -> f64;
+    /// The time since some moment that stays the same.
+    fn now(&self) -> Duration {
+        static BEGIN: std::sync::LazyLock<std::time::Instant> = std::sync::LazyLock::new(std::time::Instant::now);
+        BEGIN.elapsed()
+    }
 }
 
 /// The real ones.

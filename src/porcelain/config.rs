@@ -81,7 +81,7 @@ fn values(
         Key::ExtraPaths => path(text, "file", session),
         Key::CatalogSources if is_url(text) => Ok(text.clone()),
         Key::CatalogSources => path(text, "file", session),
-        Key::Author | Key::StoreModels => Ok(text.clone()),
+        Key::Author | Key::RegistryUrl | Key::StoreModels => Ok(text.clone()),
     };
     given.iter().map(&mut checked).collect()
 }

@@ -5,6 +5,7 @@ mod bundle;
 mod cat_object;
 mod catalog;
 mod cli;
+mod comfy_registry;
 mod commit;
 mod demo;
 mod documents;

@@ -283,7 +283,7 @@ fn what_is_printed_as_json_is_what_is_documented() {
     sandbox.comfrey(["use", "main"]).success();
     let settings = sandbox.comfrey(["config", "--json"]).success();
     assert!(include_str!("../../docs/json.md").contains("\"models.folders\":["));
-    assert_eq!(json_of(&settings).as_object().unwrap().len(), 6);
+    assert_eq!(json_of(&settings).as_object().unwrap().len(), 7);
     let mut expected = documented("list");
     let listed = json_of(&sandbox.comfrey(["list", "--json"]).success());
     expected["environments"][0].as_object_mut().unwrap().remove("head");
