@@ -311,7 +311,7 @@ pub fn comfyui_facts(around: &Surroundings<'_>) -> ComfyUiFacts {
 
 /// `3.11` of the environment's own Python, as its `pyvenv.cfg` says; nothing is run.
 fn python_version(around: &Surroundings<'_>) -> Option<String> {
-    let python = around.environment.facts().python.as_ref()?;
+    let python = around.environment.python()?;
     let folder = python.parent().and_then(Path::parent)?;
     let text = std::fs::read_to_string(folder.join("pyvenv.cfg")).ok()?;
     let value = text.lines().find_map(|line| {

@@ -35,8 +35,10 @@ pub struct Facts {
     /// ComfyUI's base folder; relative ones are relative to the environment's folder.
     pub comfyui: PathBuf,
     pub kind: Kind,
-    /// The Python that runs it, if it has one of its own.
+    /// The Python that runs it, if it has one of its own; relative ones are relative to the environment's folder.
     pub python: Option<PathBuf>,
+    /// The port of its own, on which it listens unless it is told another.
+    pub port: Option<u16>,
     /// Where ComfyUI's user folder lies, when it is not `user/` in the base folder (`--user-directory`).
     pub user: Option<PathBuf>,
     /// Which build of torch this machine wants (`torch_backend`).
@@ -166,6 +168,7 @@ impl Facts {
             comfyui: installation.base.clone(),
             kind: installation.kind,
             python: installation.python.clone(),
+            port: None,
             user: None,
             torch: TorchBackend::default(),
         }
@@ -190,7 +193,14 @@ impl Facts {
             None => TorchBackend::default(),
             Some(text) => text.unwrap_or_default().parse().map_err(|error| format!("`torch_backend`: {error}"))?,
         };
-        Ok(Facts { comfyui, kind, python: path("python")?, user: path("user")?, torch })
+        let port = match document.get("port") {
+            None => None,
+            Some(item) => {
+                let port = item.as_integer().and_then(|number| u16::try_from(number).ok());
+                Some(port.ok_or("`port` is no number of a port")?)
+            }
+        };
+        Ok(Facts { comfyui, kind, python: path("python")?, port, user: path("user")?, torch })
     }
 
     /// The text of `environment.toml`.
@@ -206,6 +216,9 @@ impl Facts {
         table["kind"] = value(self.kind.name());
         if let Some(python) = &self.python {
             table["python"] = value(text(python)?);
+        }
+        if let Some(port) = self.port {
+            table["port"] = value(i64::from(port));
         }
         if let Some(user) = &self.user {
             table["user"] = value(text(user)?);
@@ -227,6 +240,7 @@ mod tests {
             comfyui: PathBuf::from("C:\\Users\\ann\\ComfyUI \"new\""),
             kind: Kind::Portable,
             python: Some("/p/python".into()),
+            port: Some(8189),
             user: None,
             torch: TorchBackend::Named("cu128".into()),
         };

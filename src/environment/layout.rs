@@ -23,6 +23,8 @@ pub enum Kind {
     Desktop,
     /// ComfyUI's files without a `.git`, such as a release archive unpacked.
     Folder,
+    /// Made by Comfrey, which keeps ComfyUI's own files in snapshots too.
+    Created,
 }
 
 impl Kind {
@@ -33,11 +35,13 @@ impl Kind {
             Kind::Portable => "portable",
             Kind::Desktop => "desktop",
             Kind::Folder => "folder",
+            Kind::Created => "created",
         }
     }
 
     pub fn named(text: &str) -> Option<Self> {
-        [Kind::Clone, Kind::Portable, Kind::Desktop, Kind::Folder].into_iter().find(|kind| kind.name() == text)
+        let all = [Kind::Clone, Kind::Portable, Kind::Desktop, Kind::Folder, Kind::Created];
+        all.into_iter().find(|kind| kind.name() == text)
     }
 
     /// A few words for a person.
@@ -47,6 +51,7 @@ impl Kind {
             Kind::Portable => "Windows portable folder",
             Kind::Desktop => "desktop app",
             Kind::Folder => "folder",
+            Kind::Created => "made by Comfrey",
         }
     }
 }

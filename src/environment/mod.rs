@@ -9,6 +9,7 @@
 //! - [`layout`]: where things lie in a ComfyUI installation, and how one is recognised
 //! - [`git`]: what a git clone says of itself
 //! - [`discover`]: the installations of a machine
+//! - [`making`]: getting a ComfyUI and making an environment of it; copies; the trash
 //! - [`adopt`]: taking an installation as it lies
 //! - [`lock`]: one writer an environment
 //!
@@ -60,6 +61,7 @@ pub mod installed;
 pub mod journal;
 pub mod layout;
 pub mod lock;
+pub mod making;
 pub mod manifest;
 pub mod model_place;
 pub mod model_roots;

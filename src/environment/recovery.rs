@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::store::Store;
 
-use super::adopt;
 use super::lock::{Lock, LockError, Waiting};
+use super::making::birth;
 use super::transaction::{self, Recovered, TransactionError};
 use super::workspace::WorkspaceError;
 
@@ -39,7 +39,7 @@ pub fn pending(workspace: &Path) -> Vec<PathBuf> {
 pub fn recover(workspace: &Path, folders: &[PathBuf], store: &Store, waiting: &Waiting<'_>) -> Vec<Found> {
     let mut found = Vec::new();
     // An environment has a name a moment before its maker has its lock; in that moment the maker holds this one.
-    let list = match adopt::list_lock(workspace, waiting) {
+    let list = match birth::list_lock(workspace, waiting) {
         Ok(lock) => lock,
         Err(LockError::Io { path, source }) => {
             let environment = "the workspace".to_owned();
@@ -77,7 +77,7 @@ fn one(
     if let Some(born) = recovered.as_ref().and_then(|recovered| recovered.unborn.as_ref()) {
         // Windows moves no folder in which a file is open. Nobody else takes this lock for longer than a look while the list is locked.
         drop(lock);
-        adopt::unmake(workspace, folder, born, store, waiting)?;
+        birth::unmake(workspace, folder, born, store, waiting)?;
     }
     Ok(recovered)
 }

@@ -73,7 +73,7 @@ fn print_json(
 ) -> Result<Exit, Failure> {
     let git = adoption.version.git.as_ref();
     session.print_json(&Answer {
-        name: &adoption.name,
+        name: &adoption.birth.name,
         comfyui: json::path(&adoption.installation.base),
         kind: adoption.installation.kind.name(),
         version: adoption.version.number.as_deref(),
@@ -81,8 +81,8 @@ fn print_json(
         python: adoption.installation.python.as_deref().map(json::path),
         workflows: contents.workflows,
         nodes: contents.nodes,
-        active: adoption.becomes_active,
-        new_model_folder: adoption.new_model_folder.as_deref().map(json::path),
+        active: adoption.birth.becomes_active,
+        new_model_folder: adoption.birth.new_model_folder.as_deref().map(json::path),
         dry_run,
     })?;
     Ok(Exit::Done)
@@ -91,17 +91,17 @@ fn print_json(
 fn report(adoption: &Adoption, contents: Contents, dry_run: bool, session: &mut Session<'_>) -> Result<(), Failure> {
     let did = if dry_run { "Would adopt" } else { "Adopted" };
     let base = adoption.installation.base.display();
-    writeln!(session.out, "{did} {base} as `{}`", adoption.name)?;
+    writeln!(session.out, "{did} {base} as `{}`", adoption.birth.name)?;
     let version = adoption.version.summary().map(|version| format!(", ComfyUI {version}")).unwrap_or_default();
     let held = format!("{} and {}", count(contents.workflows, "workflow"), count(contents.nodes, "custom node"));
     writeln!(session.out, "  {}{version}: {held}", adoption.installation.kind.about())?;
-    if let Some(folder) = &adoption.new_model_folder {
+    if let Some(folder) = &adoption.birth.new_model_folder {
         let is = if dry_run { "would be" } else { "is now" };
         writeln!(session.out, "  {} {is} among the workspace's model folders", folder.display())?;
     }
-    if adoption.becomes_active {
+    if adoption.birth.becomes_active {
         let is = if dry_run { "would be" } else { "is" };
-        writeln!(session.out, "  `{}` {is} the active environment", adoption.name)?;
+        writeln!(session.out, "  `{}` {is} the active environment", adoption.birth.name)?;
     }
     if let Some(extra) = &adoption.extra_model_paths {
         let folder = "`comfrey config --add models.folders DIR`";
@@ -111,8 +111,8 @@ fn report(adoption: &Adoption, contents: Contents, dry_run: bool, session: &mut 
 }
 
 fn next_steps(workspace: &Workspace, adoption: &Adoption, session: &mut Session<'_>) -> Result<(), Failure> {
-    let active = workspace.active_name()?.is_some_and(|active| active == adoption.name);
-    let select = if active { String::new() } else { format!("comfrey use {} && ", adoption.name) };
+    let active = workspace.active_name()?.is_some_and(|active| active == adoption.birth.name);
+    let select = if active { String::new() } else { format!("comfrey use {} && ", adoption.birth.name) };
     let line = format!("{select}comfrey models index && comfrey commit -m \"as it was\"");
     let paint = session.paint;
     writeln!(session.out, "\nNext:\n  {}", paint.typed(line))?;

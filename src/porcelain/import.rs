@@ -99,7 +99,7 @@ impl Command for Import {
                     observer: session.observer,
                     catalog,
                 };
-                Ok(import::carry_out(opened, &plan, &around, adoption.born(), &message, &who)?)
+                Ok(import::carry_out(opened, &plan, &around, adoption.birth.born(), &message, &who)?)
             });
         let snapshot = match done {
             Ok(snapshot) => snapshot,
@@ -131,7 +131,7 @@ impl Import {
         if session.globals.json {
             return session.print_json(&shape(self, adoption, lock, plan, snapshot));
         }
-        let (did, name) = (if self.preview { "Would import" } else { "Imported" }, &adoption.name);
+        let (did, name) = (if self.preview { "Would import" } else { "Imported" }, &adoption.birth.name);
         let base = adoption.installation.base.display();
         writeln!(session.out, "{did} {} as `{name}` into {base}", self.file.display())?;
         let workflows = || plan.files.iter().filter(|file| file.path.as_str().ends_with(".json"));
@@ -238,7 +238,7 @@ fn shape(
         value
     };
     json!({
-        "name": adoption.name, "comfyui": path(&adoption.installation.base), "preview": import.preview,
+        "name": adoption.birth.name, "comfyui": path(&adoption.installation.base), "preview": import.preview,
         "exported": { "environment": lock.snapshot.environment, "snapshot": lock.snapshot.id,
                       "author": lock.snapshot.author, "time": lock.snapshot.time.to_string(),
                       "message": lock.snapshot.message },

@@ -1,0 +1,13 @@
+//! Making environments: getting a ComfyUI, putting an environment around it, copying one, and taking one away.
+//!
+//! - [`source`]: where a ComfyUI can be had, as a value
+//! - [`fetch`]: from there into the store; [`fetched`]: what was fetched, so that it need not be again
+//! - [`program`]: which files of a ComfyUI folder are ComfyUI itself
+//! - [`folders`]: the models folder of an environment, and what it shares
+//! - [`port`]: a port of its own
+//! - [`birth`]: an environment in the making, which leaves nothing if it is not finished
+//! - [`create`]: a new environment
+//! - [`clone`]: a copy of one
+//! - [`trash`]: where deleted ones lie until they are swept or brought back
+
+pub mod birth;
