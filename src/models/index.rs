@@ -9,8 +9,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::digest::{self, Digests, Threads, Wanted};
-use crate::object::ObjectId;
+use crate::digest::{self, Wanted};
 use crate::observer::{Observer, Unit};
 use crate::platform::identity::FileStamp;
 use crate::store::{Known, RecordTable, Store};
@@ -24,7 +23,7 @@ use super::scan::{Found, Scanned, scan};
 
 /// The index of model files in one store.
 pub struct ModelIndex<'s> {
-    store: &'s Store,
+    pub(super) store: &'s Store,
 }
 
 /// How much of each new or changed file is read.
@@ -269,105 +268,6 @@ impl<'s> ModelIndex<'s> {
         let record = value.and_then(|value| Record::decode(&value));
         Ok(record.map(|record| file_of(&Arc::new(root.clone()), path.to_owned(), &record)))
     }
-
-    /// The id of one file, read now if it is not known for the bytes that the file has now, and then remembered.
-    ///
-    /// # Errors
-    /// The file cannot be read or changes meanwhile; the store; a wish to stop.
-    pub fn ensure_id(&self, file: &IndexedFile, observer: &dyn Observer) -> Result<IndexedFile, Error> {
-        let mut files = self.ensure_ids(std::slice::from_ref(file), observer)?;
-        // One in, one out.
-        Ok(files.pop().unwrap_or_else(|| file.clone()))
-    }
-
-    /// The same for many files, in their order; each is looked at anew.
-    pub fn ensure_ids(&self, files: &[IndexedFile], observer: &dyn Observer) -> Result<Vec<IndexedFile>, Error> {
-        let known_files = self.store.known_files();
-        let records = self.store.records(RecordTable::ModelFiles);
-        let begun = now();
-        let (mut changes, mut remembered) = (Vec::new(), Vec::new());
-        let mut ensured = Vec::with_capacity(files.len());
-        let mut failed = None;
-        for file in files {
-            let path = file.file();
-            let stamp = FileStamp::of_path(&path).map_err(Error::io(&path))?;
-            let number = RootNumber::of(&file.root.directory);
-            let row = records.get(&number.file_key(&file.path))?.and_then(|row| Record::decode(&row));
-            if let Some(Record { id: Some(id), sha256, quick, .. }) = row.filter(|row| row.stamp == stamp && !row.racy)
-            {
-                let state = if stamp == file.stamp { FileState::Unchanged } else { FileState::Changed };
-                ensured.push(IndexedFile { stamp, id: Some(id), sha256, quick, state, ..file.clone() });
-                continue;
-            }
-            let known = known_files.lookup(&stamp)?.filter(|known| known.id.is_some());
-            let digests = match known {
-                Some(known) => {
-                    Ok(Digests { size: stamp.size, id: known.id, sha256: known.sha256, quick: known.quick, stamp })
-                }
-                None => {
-                    observer.started("hashing models", Unit::Bytes, Some(stamp.size));
-                    let wanted = Wanted { id: true, sha256: false, quick: true };
-                    let digests = digest::file(&path, wanted, Threads::All, observer);
-                    observer.finished();
-                    digests
-                }
-            };
-            match digests {
-                Ok(digests) => {
-                    let same = digests.stamp == file.stamp;
-                    let ensured_file = IndexedFile {
-                        stamp: digests.stamp,
-                        id: digests.id,
-                        sha256: digests.sha256.or(file.sha256.filter(|_| same)),
-                        quick: digests.quick.or(file.quick.filter(|_| same)),
-                        state: if same { FileState::Unchanged } else { FileState::Changed },
-                        ..file.clone()
-                    };
-                    let known = Known { id: digests.id, sha256: ensured_file.sha256, quick: ensured_file.quick };
-                    remembered.push((digests.stamp, known));
-                    changes.push((number.file_key(&file.path), Some(record_of(&ensured_file, begun).encode())));
-                    ensured.push(ensured_file);
-                }
-                Err(error) => {
-                    failed = Some(error);
-                    break;
-                }
-            }
-        }
-        // What was read before a failure was read for good.
-        known_files.remember(remembered)?;
-        if !changes.is_empty() {
-            changes.sort_unstable();
-            records.apply(changes)?;
-        }
-        match failed {
-            Some(error) => Err(error.into()),
-            None => Ok(ensured),
-        }
-    }
-
-    /// A present file that has exactly these bytes, proven: among those known to have them, else among those of this size
-    /// and quick hash, which are read whole to find out. Files that cannot be read are passed over.
-    ///
-    /// # Errors
-    /// The store; a wish to stop.
-    pub fn find(
-        &self,
-        inventory: &Inventory,
-        id: &ObjectId,
-        size: u64,
-        quick: Option<digest::QuickHash>,
-        observer: &dyn Observer,
-    ) -> Result<Option<IndexedFile>, Error> {
-        for file in inventory.with_id(id).into_iter().chain(inventory.perhaps(size, quick)) {
-            match self.ensure_id(file, observer) {
-                Ok(ensured) if ensured.id == Some(*id) => return Ok(Some(ensured)),
-                Ok(_) | Err(Error::Io { .. } | Error::Digest(_)) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(None)
-    }
 }
 
 /// Rows of one root, in the order of their paths, as they are in the index: a hundred thousand cost three allocations.
@@ -511,6 +411,7 @@ pub(super) fn now() -> i64 {
 mod tests {
     use super::*;
     use crate::models::roots::Holds;
+    use crate::object::ObjectId;
     use crate::observer::Silent;
     use std::path::PathBuf;
     use std::time::Duration;

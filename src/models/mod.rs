@@ -5,6 +5,7 @@
 //! - [`scan`]: what lies in them now: a parallel walk that reads no file
 //! - [`record`]: a model file as a row of the index
 //! - [`index`]: brings the rows up to date, hashing only what changed, and answers for single files
+//! - `ensure`: what is not known of a file yet, read when it is asked for
 //! - [`inventory`]: the rows as a value to look things up in
 //! - [`header`]: what a file is, read from its header
 //! - `reading`: many files read at once
@@ -16,6 +17,7 @@
 //! - [`error`]: what can go wrong, for one file and for all
 
 pub mod duplicates;
+mod ensure;
 pub mod error;
 pub mod extra_paths;
 pub mod header;

@@ -3,10 +3,13 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 
+use rayon::prelude::*;
+
 use crate::catalog::Reference;
 use crate::models::{Error, FileState, IndexedFile, Inventory, ModelIndex};
 use crate::observer::Observer;
 
+use super::declared_hash::DeclaredHash;
 use super::known::Known;
 use super::memory::Memory;
 use super::model::{Resolution, Status};
@@ -16,7 +19,8 @@ use super::rules::resolve_model;
 ///
 /// Where several files of one size and quick hash are candidates and their ids are not known, they are read whole to find
 /// out whether they are the same (invariant R6); with different quick hashes they are not, and nothing is read. So are files that may be
-/// a model that was meant here before. A candidate that cannot be read stays a candidate.
+/// a model that was meant here before, and candidates of which the workflow declares a hash. A candidate that cannot be read stays
+/// a candidate.
 ///
 /// # Errors
 /// The store; a wish to stop.
@@ -27,11 +31,14 @@ pub fn resolve_models(
     index: &ModelIndex<'_>,
     observer: &dyn Observer,
 ) -> Result<Vec<Resolution>, Error> {
-    let mut resolutions: Vec<_> = references.iter().map(|reference| resolve_model(reference, memory, known)).collect();
+    // Each by itself; what many of them look at (names, folders) is made by the first that does.
+    let mut resolutions: Vec<_> =
+        references.par_iter().map(|reference| resolve_model(reference, memory, known)).collect();
     let mut ensured: HashMap<PathBuf, IndexedFile> = HashMap::new();
-    for resolution in &resolutions {
+    for (reference, resolution) in references.iter().zip(&resolutions) {
         if resolution.status == Status::Ambiguous {
-            read_twins(resolution, index, observer, &mut ensured)?;
+            let hash = reference.declared.as_ref().and_then(DeclaredHash::of);
+            read_candidates(resolution, hash.as_ref(), index, observer, &mut ensured)?;
         } else if let Some(wanted) = resolution.wanted.filter(|_| resolution.status.is_open())
             && let Some(source) = known.sources.with_id(&wanted)
             && let Some(size) = source.size
@@ -57,9 +64,10 @@ pub fn resolve_models(
     Ok(resolutions)
 }
 
-/// Finds the ids of candidates that may be the same file.
-fn read_twins(
+/// Finds out of candidates what tells them apart: the declared hash, else the ids of those that may be the same file.
+fn read_candidates(
     resolution: &Resolution,
+    hash: Option<&DeclaredHash>,
     index: &ModelIndex<'_>,
     observer: &dyn Observer,
     ensured: &mut HashMap<PathBuf, IndexedFile>,
@@ -69,10 +77,15 @@ fn read_twins(
         let twin = |other: &&IndexedFile| {
             other.file() != file.file() && other.size() == file.size() && other.quick == file.quick
         };
-        if !files.iter().any(twin) || ensured.contains_key(&file.file()) {
+        let untold = hash.is_some_and(|hash| hash.fits(file).is_none());
+        if !untold && !files.iter().any(twin) || ensured.contains_key(&file.file()) {
             continue;
         }
-        match index.ensure_id(file, observer) {
+        let known = match hash {
+            Some(hash) if untold && hash.is_of_sha256() => index.ensure_sha256(file, observer),
+            _ => index.ensure_id(file, observer),
+        };
+        match known {
             Ok(known) => drop(ensured.insert(file.file(), known)),
             Err(Error::Io { .. } | Error::Digest(_)) => {}
             Err(error) => return Err(error),
@@ -84,7 +97,7 @@ fn read_twins(
 #[cfg(test)]
 mod tests {
     use super::super::rules::tests::reference;
-    use super::super::{Place, Said, Source, Sources};
+    use super::super::{Place, Rule, Said, Source, Sources};
     use super::*;
     use crate::models::{Depth, ModelRoot};
     use crate::object::ObjectId;
@@ -129,5 +142,38 @@ mod tests {
         let answers = resolve_models(&places, Some(&memory), &known, &index, &Silent).unwrap();
         assert_eq!(answers[0].local().as_deref(), Some("loras/c/other.pt"));
         assert_eq!((answers[1].status, answers[1].wanted), (Status::Missing, Some(gone)));
+    }
+    #[test]
+    fn candidates_are_read_whole_where_a_declared_hash_tells_them_apart() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::create(&folder.path().join(".comfrey")).unwrap();
+        for (place, text) in [("a", "this"), ("b", "that is meant")] {
+            let place = folder.path().join("models/loras").join(place);
+            std::fs::create_dir_all(&place).unwrap();
+            std::fs::write(place.join("x.pt"), text).unwrap();
+        }
+        let index = ModelIndex::new(&store);
+        let roots = [ModelRoot::models(&folder.path().join("models"))];
+        index.update(&roots, Depth::Quick, &Silent).unwrap();
+        let inventory = index.inventory(&roots).unwrap();
+        let known = Known::new(&inventory, Sources::none());
+        let hash = |bytes: &[u8]| {
+            use sha2::Digest;
+            let hash = sha2::Sha256::digest(bytes).iter().map(|byte| format!("{byte:02X}")).collect::<String>();
+            crate::workflow::Declared { hash: Some(hash), hash_type: Some("SHA256".into()), ..Default::default() }
+        };
+        let declaring = |declared| Reference { declared: Some(declared), ..reference("x.pt", &["loras"]) };
+        let mut short = hash(b"that is meant");
+        short.hash = short.hash.map(|digits| digits[..10].to_owned());
+        short.hash_type = Some("AutoV2".into());
+        let references = [declaring(hash(b"that is meant")), declaring(short), declaring(hash(b"neither"))];
+        let answers = resolve_models(&references, None, &known, &index, &Silent).unwrap();
+        for answer in &answers[..2] {
+            assert_eq!((answer.status, answer.rule), (Status::Resolved, Some(Rule::DeclaredHash)));
+            assert_eq!(answer.local().as_deref(), Some("loras/b/x.pt"));
+            assert_eq!(answer.hash_matches, Some(true));
+        }
+        // Both are known to be something else: no match, and nothing to choose from.
+        assert_eq!((answers[2].status, answers[2].candidates.len()), (Status::Missing, 0));
     }
 }

@@ -53,6 +53,11 @@ impl DeclaredHash {
         }
     }
 
+    /// True where a file's SHA-256 has to be known to compare them.
+    pub fn is_of_sha256(&self) -> bool {
+        matches!(self, DeclaredHash::Sha256(_) | DeclaredHash::Short(ShortOf::Sha256, _))
+    }
+
     /// True for a hash that names one content for all purposes.
     pub fn is_whole(&self) -> bool {
         !matches!(self, DeclaredHash::Short(..))
