@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::lock::{LockedFile, LockedModel, LockedNode};
 use super::opened::Opened;
-use crate::catalog::{Catalog, Reference, references};
+use crate::catalog::{Reference, references};
 use crate::environment::commit::{self, CommitError, Who};
 use crate::environment::head::Head;
 use crate::environment::journal::Born;
@@ -243,7 +243,6 @@ impl Planning<'_, '_> {
         let places = self.around.places();
         let uses = manifest.workflows();
         let uses: BTreeMap<&str, _> = uses.values().map(|facts| (facts.path.as_str(), &facts.models)).collect();
-        let catalog = Catalog::built_in();
         let mut planned = Vec::new();
         for (path, file) in &self.opened.lock.files {
             let is_ours = path.as_str().starts_with("workflows/") || path.as_str().starts_with("users/");
@@ -262,7 +261,7 @@ impl Planning<'_, '_> {
                 && let Ok(workflow) = workflow::read(bytes)
             {
                 let mut changes = Vec::new();
-                for reference in references(&workflow, &catalog) {
+                for reference in references(&workflow, &self.around.catalog) {
                     let meant = uses.iter().find(|found| {
                         (&found.scope, &found.node) == (&reference.scope, &reference.node)
                             && is_slot(&found.slot, &reference)

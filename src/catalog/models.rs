@@ -3,22 +3,22 @@
 //! Read from comfyui-workflow-templates-json 0.1.123.
 
 use super::package::{KnownModel, Layer};
-use super::table;
+use super::table::Table;
 
 /// Sorted by bytes: name in lower case, directory, path on the host below, SHA-256 if it is stated, name if it has other case.
-const TABLE: &str = include_str!("data/template-models.tsv");
+static TABLE: Table = Table::new(include_str!("data/template-models.tsv"));
 
 /// All of them lie there.
 const HOST: &str = "https://huggingface.co/";
 
 /// What templates say of the model file `name`, whatever its case.
 pub(super) fn of_templates(name: &str) -> impl Iterator<Item = KnownModel> + use<> {
-    table::lines_of(TABLE, &name.to_lowercase()).map(parse)
+    TABLE.lines_of(&name.to_lowercase()).map(parse)
 }
 
 /// How many places are listed.
 pub fn count_of_templates() -> usize {
-    TABLE.lines().count()
+    TABLE.lines().len()
 }
 
 fn parse(line: &str) -> KnownModel {

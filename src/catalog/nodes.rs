@@ -4,10 +4,10 @@
 //! comfyui-embedded-docs 0.5.15; that is ComfyUI up to 0.38.1. Classes that were removed since stay in the list, so that older
 //! workflows are understood.
 
-use super::table;
+use super::table::Table;
 
 /// One class a line, sorted by bytes: the class, its module (empty where only newer lists have it), and `removed`.
-const TABLE: &str = include_str!("data/builtin-nodes.tsv");
+static TABLE: Table = Table::new(include_str!("data/builtin-nodes.tsv"));
 
 /// The newest version of ComfyUI that the list covers.
 pub const READ_FROM: &str = "0.38.1";
@@ -43,11 +43,11 @@ pub fn builtin(class: &str) -> Option<BuiltinNode> {
 
 /// Every built-in class, sorted by name.
 pub fn all() -> impl Iterator<Item = BuiltinNode> {
-    TABLE.lines().map(parse)
+    TABLE.lines().iter().map(|line| parse(line))
 }
 
 fn find(class: &str) -> Option<BuiltinNode> {
-    table::lines_of(TABLE, class).next().map(parse)
+    TABLE.lines_of(class).next().map(parse)
 }
 
 fn parse(line: &'static str) -> BuiltinNode {

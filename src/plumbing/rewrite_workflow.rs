@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use crate::catalog::{Catalog, Reference, references};
+use crate::catalog::{Reference, references};
 use crate::ui::program::Command;
 use crate::ui::{Exit, Failure, Session};
 use crate::workflow::document::Kind;
@@ -74,8 +74,8 @@ impl Command for RewriteWorkflow {
         }
         let bytes = held.document;
         let workflow = crate::workflow::read(&bytes);
-        let workflow = workflow.map_err(|error| Failure::new(Exit::NotFound, format!("{shown}: {error}")))?;
-        let found = references(&workflow, &Catalog::built_in());
+        let workflow = workflow.map_err(|error| parse_workflow::no_workflow(&shown, error))?;
+        let found = references(&workflow, &session.catalog_at_hand()?);
         let mut changes = Vec::new();
         for map in &self.map {
             changes.extend(mapped(map, &found)?);

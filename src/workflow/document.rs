@@ -131,7 +131,9 @@ impl<'a> Document<'a> {
             return Err(at(0, Problem::Large));
         }
         let text = std::str::from_utf8(bytes).map_err(|error| at(error.valid_up_to(), Problem::Utf8))?;
-        let mut reader = Reader { text, bytes, at: 0, cells: Vec::new() };
+        // A value of a workflow takes some ten bytes; more room than a large one needs is not taken beforehand.
+        let cells = Vec::with_capacity((bytes.len() / 8).min(1 << 16));
+        let mut reader = Reader { text, bytes, at: 0, cells };
         match reader.document() {
             Ok(()) => Ok(Document { text, cells: reader.cells }),
             Err(problem) => Err(at(reader.at, problem)),
@@ -230,7 +232,16 @@ impl<'d> Value<'d> {
 
     /// True for a string that says `text`.
     pub fn says(self, text: &str) -> bool {
-        self.text().is_some_and(|said| said == text)
+        let cell = self.cell();
+        if cell.kind != Kind::Text {
+            return false;
+        }
+        if cell.escaped {
+            return self.text().is_some_and(|said| said == text);
+        }
+        // Most keys that are compared differ in length.
+        (cell.end - cell.start) as usize == text.len() + 2
+            && self.document.text.as_bytes()[cell.start as usize + 1..cell.end as usize - 1] == *text.as_bytes()
     }
 
     /// A whole number that fits; nothing otherwise, `1.0` included.

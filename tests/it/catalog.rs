@@ -144,4 +144,17 @@ fn a_running_comfyui_tells_which_inputs_list_which_folder() {
     assert_eq!(json(&learned)["loaders"], 1);
     let shown = installation.comfrey(["catalog", "show", "Ann's Loader"]).success();
     assert!(shown.stdout.starts_with("Ann's Loader  custom"), "{}", shown.stdout);
+    // Programs that need no workspace know it too.
+    let flow =
+        r#"{"nodes":[{"id":1,"type":"Ann's Loader","widgets_values":[7,"fixed","sub/xl.safetensors"]}],"links":[]}"#;
+    let flow = installation.sandbox.write("ann.json", flow);
+    let parsed = installation.comfrey(["parse-workflow", flow.to_str().unwrap()]).success();
+    let model: serde_json::Value = serde_json::from_str(parsed.stdout.lines().next().unwrap()).unwrap();
+    assert_eq!(
+        (&model["value"], &model["folders"]),
+        (&serde_json::json!("sub/xl.safetensors"), &serde_json::json!(["checkpoints"]))
+    );
+    let change = ["rewrite-workflow", "--map", "sub/xl.safetensors=other.safetensors", flow.to_str().unwrap()];
+    let rewritten = installation.comfrey(change).success();
+    assert!(rewritten.stdout.contains(r#""widgets_values":[7,"fixed","other.safetensors"]"#), "{}", rewritten.stdout);
 }

@@ -69,7 +69,8 @@ fn a_file_that_is_no_workflow_stops_no_other() {
     sandbox.write("flow.json", three_instances());
     sandbox.write("bad.json", "{\"nodes\": [\n}");
     sandbox.write("list.json", "[1]");
-    let run = sandbox.comfrey(["parse-workflow", "bad.json", "gone.json", "list.json", "flow.json"]).fails_with(3);
+    sandbox.comfrey(["parse-workflow", "flow.json", "gone.json", "bad.json"]).fails_with(3);
+    let run = sandbox.comfrey(["parse-workflow", "bad.json", "gone.json", "list.json", "flow.json"]).fails_with(5);
     assert_eq!(models(&run).len(), 3);
     for message in [
         "error: bad.json: not JSON: line 2, column 1: a value is wanted, not `}`",
