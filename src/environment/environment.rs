@@ -43,6 +43,8 @@ pub struct Facts {
     pub user: Option<PathBuf>,
     /// Which build of torch this machine wants (`torch_backend`).
     pub torch: TorchBackend,
+    /// Passed to its ComfyUI at every start.
+    pub arguments: Vec<String>,
 }
 
 /// The Python that an environment's ComfyUI runs with.
@@ -144,6 +146,23 @@ impl Environment {
         }
     }
 
+    /// Gives it a port for good. What else stands in its file, and how, stays as it is.
+    pub fn give_port(&mut self, port: u16) -> Result<(), EnvironmentError> {
+        let path = self.folder.join(FACTS);
+        let io = |source| EnvironmentError::Io { path: path.clone(), source };
+        let text = std::fs::read_to_string(&path).map_err(io)?;
+        let mut document: DocumentMut = text.parse().map_err(|error: toml_edit::TomlError| {
+            EnvironmentError::Facts { path: path.clone(), reason: error.message().to_owned() }
+        })?;
+        document["port"] = value(i64::from(port));
+        super::workspace::write(&path, document.to_string().as_bytes()).map_err(|error| match error {
+            super::WorkspaceError::Io { path, source } => EnvironmentError::Io { path, source },
+            other => EnvironmentError::Facts { path: path.clone(), reason: other.to_string() },
+        })?;
+        self.facts.port = Some(port);
+        Ok(())
+    }
+
     /// Which ComfyUI it is; all unknown when its folder is gone.
     pub fn version(&self) -> Version {
         Version::of(&self.comfyui())
@@ -171,6 +190,7 @@ impl Facts {
             port: None,
             user: None,
             torch: TorchBackend::default(),
+            arguments: Vec::new(),
         }
     }
 
@@ -196,11 +216,18 @@ impl Facts {
         let port = match document.get("port") {
             None => None,
             Some(item) => {
-                let port = item.as_integer().and_then(|number| u16::try_from(number).ok());
-                Some(port.ok_or("`port` is no number of a port")?)
+                let number = item.as_integer().and_then(|number| u16::try_from(number).ok()).filter(|port| *port > 0);
+                Some(number.ok_or("`port` is no port")?)
             }
         };
-        Ok(Facts { comfyui, kind, python: path("python")?, port, user: path("user")?, torch })
+        let arguments = match document.get("arguments").map(Item::as_array) {
+            None => Vec::new(),
+            Some(array) => {
+                let words = array.map(|array| array.iter().map(|word| word.as_str().map(str::to_owned)).collect());
+                words.flatten().ok_or("`arguments` is no list of texts")?
+            }
+        };
+        Ok(Facts { comfyui, kind, python: path("python")?, user: path("user")?, torch, port, arguments })
     }
 
     /// The text of `environment.toml`.
@@ -226,6 +253,9 @@ impl Facts {
         if let Some(torch) = self.torch.option() {
             table["torch_backend"] = value(torch);
         }
+        if !self.arguments.is_empty() {
+            table["arguments"] = value(self.arguments.iter().collect::<toml_edit::Array>());
+        }
         Ok(format!("# Facts of this machine. Never part of a snapshot.\n{table}"))
     }
 }
@@ -243,6 +273,7 @@ mod tests {
             port: Some(8189),
             user: None,
             torch: TorchBackend::Named("cu128".into()),
+            arguments: vec!["--lowvram".into(), "--preview-method".into(), "auto".into()],
         };
         assert_eq!(Facts::parse(&facts.to_text().unwrap()), Ok(facts));
     }
@@ -253,6 +284,19 @@ mod tests {
         assert!(Facts::parse("comfyui = 3\n").is_err());
         assert!(Facts::parse("comfyui = \"/x\"\nkind = \"odd\"\n").is_err());
         assert!(Facts::parse("comfyui = \"/x\"\ntorch_backend = 3\n").is_err());
+        assert!(Facts::parse("comfyui = \"/x\"\nport = 70000\n").is_err());
+        assert!(Facts::parse("comfyui = \"/x\"\narguments = \"--cpu\"\n").is_err());
+    }
+
+    #[test]
+    fn a_port_is_given_and_comments_stay() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join(FACTS), "# mine\ncomfyui = \"ComfyUI\" # here\n").unwrap();
+        let load = || Environment::load(EnvironmentName::new("demo").unwrap(), dir.path().to_owned()).unwrap();
+        load().give_port(8191).unwrap();
+        assert_eq!(load().facts().port, Some(8191));
+        let text = std::fs::read_to_string(dir.path().join(FACTS)).unwrap();
+        assert_eq!(text, "# mine\ncomfyui = \"ComfyUI\" # here\nport = 8191\n");
     }
 
     #[test]

@@ -12,6 +12,7 @@
 //! - [`making`]: getting a ComfyUI and making an environment of it; copies; the trash
 //! - [`adopt`]: taking an installation as it lies
 //! - [`lock`]: one writer an environment
+//! - [`launch`]: its ComfyUI as a running program
 //!
 //! From files to a snapshot:
 //!
@@ -59,6 +60,7 @@ pub mod git;
 pub mod head;
 pub mod installed;
 pub mod journal;
+pub mod launch;
 pub mod layout;
 pub mod lock;
 pub mod making;

@@ -1,16 +1,14 @@
 //! `catalog`: what is known of node classes, packages and models.
 
-use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::catalog::folders::key_of_directory;
 use crate::catalog::nodes::{self, Part};
 use crate::catalog::registry_map::Source;
 use crate::catalog::update::{self, DEFAULT_SOURCES, Freshness, State};
-use crate::catalog::{Catalog as Known, Learned, Matched, Origin, Owner, models};
-use crate::models::ModelIndex;
+use crate::catalog::{Catalog as Known, Matched, Origin, Owner, models};
+use crate::environment::launch::learning::{LARGEST_ANSWER, Learning};
 use crate::net::address::{is_url, shown};
 use crate::net::{Answer, Client, Expected, Fetch, Offline, Request, client};
 use crate::object::Time;
@@ -169,9 +167,6 @@ impl Update {
     }
 }
 
-/// A ComfyUI with thousands of classes and files answers with tens of megabytes.
-const LARGEST_ANSWER: u64 = 1 << 30;
-
 impl Learn {
     fn run(self, session: &mut Session<'_>) -> Result<Exit, Failure> {
         let working = session.working()?;
@@ -185,17 +180,8 @@ impl Learn {
         } else {
             std::fs::read(&self.from).map_err(|error| Failure::io(&self.from, &error))?
         };
-        let inventory = ModelIndex::new(working.workspace.store()).inventory(&working.models)?;
-        let mut files: HashMap<String, HashSet<String>> = HashMap::new();
-        for file in inventory.files().iter().filter(|file| file.is_present()) {
-            let place = file.place();
-            if let Some((directory, name)) = place.split_once('/') {
-                let listed = files.entry(key_of_directory(directory).to_owned()).or_default();
-                listed.insert(name.to_owned());
-            }
-        }
-        let learned = Learned::of_object_info(&bytes, &files)?;
-        learned.write(&catalog::learned_file(working.environment.folder()))?;
+        let learning = Learning::of(&working.environment, working.workspace.store(), &working.models)?;
+        let learned = learning.learn(&bytes)?;
         let name = working.environment.name();
         if session.globals.json {
             session.print_json(

@@ -33,9 +33,12 @@ use crate::porcelain::import::Import;
 use crate::porcelain::log::Log;
 use crate::porcelain::models::Models;
 use crate::porcelain::operations::Operations;
+use crate::porcelain::ps::Ps;
 use crate::porcelain::rollback::Rollback;
+use crate::porcelain::run::Run;
 use crate::porcelain::show::Show;
 use crate::porcelain::status::Status;
+use crate::porcelain::stop::Stop;
 use crate::porcelain::tag::Tag;
 use crate::porcelain::undo::{Redo, Undo};
 use crate::porcelain::workflow::Workflow;
@@ -118,6 +121,8 @@ enum Verb {
     Pack(Pack),
     /// Print the models and nodes that workflows refer to
     ParseWorkflow(ParseWorkflow),
+    /// Show which environments run
+    Ps(Ps),
     /// Bring back what undo took back
     Redo(Redo),
     /// Find what references on standard input mean
@@ -130,12 +135,16 @@ enum Verb {
     RewriteWorkflow(RewriteWorkflow),
     /// Make workflows and custom nodes what they were in a version
     Rollback(Rollback),
+    /// Start the environment's ComfyUI
+    Run(Run),
     /// Show a snapshot, or a file or folder of one
     Show(Show),
     /// List refs and the snapshots they name
     ShowRef(ShowRef),
     /// Show what changed since the last version
     Status(Status),
+    /// Stop the environment's ComfyUI
+    Stop(Stop),
     /// List, set and delete tags
     Tag(Tag),
     /// Take back the last command that changed something
@@ -182,15 +191,18 @@ impl Verb {
             Verb::Operations(command) => command.run(session),
             Verb::Pack(command) => command.run(session),
             Verb::ParseWorkflow(command) => command.run(session),
+            Verb::Ps(command) => command.run(session),
             Verb::Redo(command) => command.run(session),
             Verb::Resolve(command) => command.run(session),
             Verb::RevList(command) => command.run(session),
             Verb::RevParse(command) => command.run(session),
             Verb::RewriteWorkflow(command) => command.run(session),
             Verb::Rollback(command) => command.run(session),
+            Verb::Run(command) => command.run(session),
             Verb::Show(command) => command.run(session),
             Verb::ShowRef(command) => command.run(session),
             Verb::Status(command) => command.run(session),
+            Verb::Stop(command) => command.run(session),
             Verb::Tag(command) => command.run(session),
             Verb::Undo(command) => command.run(session),
             Verb::Unpack(command) => command.run(session),

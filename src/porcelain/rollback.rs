@@ -6,7 +6,7 @@ use crate::environment::state::Keep;
 use crate::object::Snapshot;
 use crate::ui::plans;
 use crate::ui::program::Command;
-use crate::ui::working::Working;
+use crate::ui::running::WhileRunning;
 use crate::ui::{Exit, Failure, Session};
 
 const HELP: &str = "\
@@ -30,9 +30,8 @@ pub struct Rollback {
     /// Show what would be done, and do nothing
     #[arg(short = 'n', long)]
     dry_run: bool,
-    /// Go on although ComfyUI runs
-    #[arg(long)]
-    while_running: bool,
+    #[command(flatten)]
+    running: WhileRunning,
 }
 
 impl Command for Rollback {
@@ -67,7 +66,7 @@ impl Command for Rollback {
         }
         let who = session.who()?;
         let (working, _lock) = session.working_alone()?;
-        refuse_while_running(&working, self.while_running)?;
+        session.comfyui_at_rest(&working.environment, self.running)?;
         let around = working.around(session.observer);
         let head = Head::of(around.store, around.environment.name().as_str())?;
         let prepared = rollback::prepare(&around, &head, &target, Keep::IdsOnly)?;
@@ -87,20 +86,5 @@ impl Command for Rollback {
         plans::print(session, &done.plan, plans::Form::Done)?;
         session.note(format_args!("Workflows and custom nodes are as in {title}; `comfrey undo` takes this back."))?;
         Ok(Exit::Done)
-    }
-}
-
-/// ComfyUI reads what we would replace.
-pub fn refuse_while_running(working: &Working, go_on: bool) -> Result<(), Failure> {
-    if go_on {
-        return Ok(());
-    }
-    match crate::platform::process::running_comfyui(&working.environment.comfyui()) {
-        None => Ok(()),
-        Some(process) => Err(Failure::new(
-            Exit::Conflict,
-            format!("ComfyUI of {} is running (process {process})", working.environment.name()),
-        )
-        .hint("stop it first, or go on with --while-running")),
     }
 }

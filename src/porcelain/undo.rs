@@ -9,9 +9,8 @@ use crate::history::undo::{Stacks, Step};
 use crate::object::ObjectId;
 use crate::ui::plans;
 use crate::ui::program::Command;
+use crate::ui::running::WhileRunning;
 use crate::ui::{Exit, Failure, Session};
-
-use super::rollback::refuse_while_running;
 
 const HELP: &str = "\
 Everything is as it was just before the command: versions, tags, and where it rewrote files the files too, those that
@@ -47,9 +46,8 @@ struct How {
     /// Show what would be done, and do nothing
     #[arg(short = 'n', long)]
     dry_run: bool,
-    /// Go on although ComfyUI runs
-    #[arg(long)]
-    while_running: bool,
+    #[command(flatten)]
+    running: WhileRunning,
 }
 
 #[derive(Serialize)]
@@ -110,7 +108,7 @@ impl How {
             return self.say(session, step, &prepared.plan, word, false);
         }
         if !prepared.plan.is_empty() {
-            refuse_while_running(&working, self.while_running)?;
+            session.comfyui_at_rest(&working.environment, self.running)?;
         }
         drop(prepared);
         let done = rollback::carry_out(&around, &head, &target, &who)?;

@@ -15,6 +15,7 @@
 //! - [`plans`]: plans as lines and as JSON
 //! - [`mod@workflow_diff`]: differences of workflows as lines
 //! - [`catalog`]: the catalog of a workspace
+//! - [`running`]: what commands do that rewrite files which a running ComfyUI reads
 //! - [`working`]: an environment at work
 //! - [`program`]: from `main` to a command body and back to an exit code
 
@@ -34,6 +35,7 @@ pub mod progress;
 pub mod prompt;
 pub mod report;
 pub mod revisions;
+pub mod running;
 pub mod session;
 pub mod snapshots;
 pub mod workflow_diff;

@@ -82,18 +82,24 @@ pub fn run(globals: Globals, body: impl FnOnce(&mut Session<'_>) -> Result<Exit,
         observer: &*observer,
         can_ask,
         command_line,
+        passed_on: None,
         paint,
         shared_observer: Arc::clone(&observer) as Arc<dyn Observer>,
         warned: false,
     };
     let result = body(&mut session);
+    let passed_on = session.passed_on;
     drop(session);
     let result = match (result, out.flush()) {
         (Ok(_), Err(error)) => Err(Failure::from(error)),
         (result, _) => result,
     };
     match result {
-        Ok(exit) => ExitCode::from(exit as u8),
+        Ok(exit) => match passed_on {
+            // On Windows an exit code may be larger than what `ExitCode` holds.
+            Some(code) => std::process::exit(code),
+            None => ExitCode::from(exit as u8),
+        },
         Err(failure) => {
             if !failure.message.is_empty() {
                 eprintln!("{failure}");

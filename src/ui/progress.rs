@@ -1,7 +1,7 @@
 //! Progress for a person: bars with rate and time left on a terminal, plain lines with `-v` elsewhere.
 
 use std::io::IsTerminal;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -11,8 +11,11 @@ use crate::observer::{Observer, Unit};
 
 use super::report::Bytes;
 
-/// Set by the first Ctrl-C; a second one ends the process at once.
-static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+/// How often Ctrl-C was pressed; the second time ends the process at once.
+static INTERRUPTS: AtomicU32 = AtomicU32::new(0);
+
+/// True while another program is watched, which has to be ended before us.
+static MINDING: AtomicBool = AtomicBool::new(false);
 
 /// True while a question waits for its answer: then nothing is half-done, and nobody would notice the wish to stop.
 static ASKING: AtomicBool = AtomicBool::new(false);
@@ -33,12 +36,34 @@ impl Drop for Asking {
     }
 }
 
+/// While it lives, no Ctrl-C ends the program at once: whoever watches another program asks how many there were.
+pub struct Minding(());
+
+impl Minding {
+    pub fn begin() -> Self {
+        MINDING.store(true, Ordering::SeqCst);
+        Minding(())
+    }
+
+    /// How often the wish to stop was expressed.
+    pub fn wishes(&self) -> u32 {
+        INTERRUPTS.load(Ordering::SeqCst)
+    }
+}
+
+impl Drop for Minding {
+    fn drop(&mut self) {
+        MINDING.store(false, Ordering::SeqCst);
+    }
+}
+
 /// Makes Ctrl-C (and a termination request) a wish to stop that long work notices.
 pub fn catch_interrupts() {
     static ONCE: OnceLock<()> = OnceLock::new();
     ONCE.get_or_init(|| {
         let caught = ctrlc::set_handler(|| {
-            if INTERRUPTED.swap(true, Ordering::SeqCst) || ASKING.load(Ordering::SeqCst) {
+            let again = INTERRUPTS.fetch_add(1, Ordering::SeqCst) > 0;
+            if (again && !MINDING.load(Ordering::SeqCst)) || ASKING.load(Ordering::SeqCst) {
                 eprintln!();
                 std::process::exit(130);
             }
@@ -183,6 +208,6 @@ impl Observer for Progress {
     }
 
     fn interrupted(&self) -> bool {
-        INTERRUPTED.load(Ordering::Relaxed)
+        INTERRUPTS.load(Ordering::Relaxed) > 0
     }
 }

@@ -28,6 +28,8 @@ pub struct Session<'a> {
     pub can_ask: bool,
     /// The command line as typed, without the program's name, for the operation log.
     pub command_line: String,
+    /// The exit code of another program, to be ours if nothing fails.
+    pub passed_on: Option<i32>,
     /// Colours for standard output, or none.
     pub paint: Paint,
     /// The same observer, for what outlives this borrow.

@@ -22,6 +22,8 @@ mod parse_workflow;
 mod plumbing_commit;
 mod resolve;
 mod rollback;
+mod run;
+mod standin;
 mod store;
 mod support;
 mod workflow;

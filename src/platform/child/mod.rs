@@ -85,7 +85,7 @@ impl Child {
 
     /// Asks the program and all that it started to end, as Ctrl-C would; kills what has not ended after `patience`, or as soon as
     /// `hurry` says so.
-    pub fn stop(&mut self, patience: Duration, hurry: &dyn Fn() -> Hurry) -> io::Result<(ExitStatus, Ending)> {
+    pub fn stop(&mut self, patience: Duration, hurry: &mut dyn FnMut() -> Hurry) -> io::Result<(ExitStatus, Ending)> {
         let begun = Instant::now();
         self.reach.ask(&self.inner);
         let mut insisted = false;
@@ -149,7 +149,9 @@ mod tests {
 
     use super::*;
 
-    const PATIENT: &dyn Fn() -> Hurry = &|| Hurry::Patient;
+    fn patient() -> Hurry {
+        Hurry::Patient
+    }
 
     #[cfg(unix)]
     fn shell(script: &str) -> Command {
@@ -185,7 +187,7 @@ mod tests {
         let (mut child, grandchild) = family("");
         assert!(child.id().is_alive() && grandchild.is_alive());
         let id = child.id().clone();
-        let (_, ending) = child.stop(Duration::from_secs(60), PATIENT).unwrap();
+        let (_, ending) = child.stop(Duration::from_secs(60), &mut patient).unwrap();
         assert_eq!(ending, Ending::Asked);
         assert!(!id.is_alive());
         assert!(ends(&grandchild));
@@ -195,12 +197,12 @@ mod tests {
     #[test]
     fn a_program_that_does_not_listen_is_killed_with_what_it_started() {
         let (mut child, grandchild) = family("trap '' INT TERM;");
-        let (status, ending) = child.stop(Duration::ZERO, PATIENT).unwrap();
+        let (status, ending) = child.stop(Duration::ZERO, &mut patient).unwrap();
         assert_eq!(ending, Ending::Killed);
         assert!(!status.success());
         assert!(ends(&grandchild));
         let (mut child, grandchild) = family("trap '' INT TERM;");
-        let (_, ending) = child.stop(Duration::from_secs(600), &|| Hurry::Now).unwrap();
+        let (_, ending) = child.stop(Duration::from_secs(600), &mut || Hurry::Now).unwrap();
         assert_eq!(ending, Ending::Killed);
         assert!(ends(&grandchild));
     }
@@ -230,7 +232,7 @@ mod tests {
         let mut child = start();
         assert!(child.id().is_alive());
         assert_eq!(child.ended().unwrap(), None);
-        child.stop(Duration::from_millis(200), PATIENT).unwrap();
+        child.stop(Duration::from_millis(200), &mut patient).unwrap();
         assert!(!child.id().is_alive());
         let child = start();
         let id = child.id().clone();

@@ -6,6 +6,7 @@ mod catalog;
 mod digest;
 mod environment;
 mod history;
+mod launch;
 mod models;
 mod net;
 mod platform;

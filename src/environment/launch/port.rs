@@ -1,0 +1,52 @@
+//! A port of its own for each environment: ComfyUI's usual one, or one above it.
+
+use std::net::{Ipv4Addr, TcpListener};
+
+use super::super::Workspace;
+use super::super::environment::Environment;
+
+/// ComfyUI's own default.
+pub const FIRST: u16 = 8188;
+
+/// No environment is given a port this far above the first.
+const MOST: u16 = 1000;
+
+/// True when a program can listen at this port of the machine now.
+pub fn is_free(port: u16) -> bool {
+    // Who listens everywhere and who listens here only are not always in each other's way, so both are tried.
+    [Ipv4Addr::UNSPECIFIED, Ipv4Addr::LOCALHOST].into_iter().all(|address| TcpListener::bind((address, port)).is_ok())
+}
+
+/// The first port that is free on the machine and that nobody has been given.
+pub fn choose(given: &[u16]) -> Option<u16> {
+    (FIRST..FIRST + MOST).find(|port| !given.contains(port) && is_free(*port))
+}
+
+/// The ports that the other environments of the workspace have been given.
+pub fn of_others(workspace: &Workspace, environment: &Environment) -> Vec<u16> {
+    let names = workspace.environment_names().unwrap_or_default();
+    let others = names.iter().filter(|name| *name != environment.name());
+    // One that cannot be read has no claim.
+    others.filter_map(|name| workspace.environment(name.as_str()).ok()?.facts().port).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_that_is_listened_at_is_not_free() {
+        for address in [Ipv4Addr::LOCALHOST, Ipv4Addr::UNSPECIFIED] {
+            let listener = TcpListener::bind((address, 0)).unwrap();
+            let port = listener.local_addr().unwrap().port();
+            assert!(!is_free(port));
+        }
+    }
+
+    #[test]
+    fn a_port_that_another_environment_was_given_is_not_chosen() {
+        let first = choose(&[]).unwrap();
+        let next = choose(&[first]).unwrap();
+        assert!(first >= FIRST && next > first);
+    }
+}
