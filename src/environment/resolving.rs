@@ -7,7 +7,7 @@ use std::ops::Range;
 use crate::models::index::Depth;
 use crate::models::{Inventory, ModelIndex};
 use crate::object::{ObjectId, RelativePath};
-use crate::resolve::{Choose, Rule, Slot, Status, is_question, listed_value};
+use crate::resolve::{Choose, NodeChoice, Rule, Slot, Status, is_question, listed_value};
 use crate::workflow::RewriteError;
 
 use super::commit::{self, Who, put_file, surroundings};
@@ -274,9 +274,14 @@ impl Resolved<'_> {
             }
             let choices = uses.node_choices();
             if new.nodes != choices {
-                self.remembered += choices.iter().filter(|(key, choice)| new.nodes.get(*key) != Some(choice)).count();
+                let said = |(key, choice): &(&String, &NodeChoice)| {
+                    **choice != NodeChoice::Open && new.nodes.get(*key) != Some(*choice)
+                };
+                let answers = choices.iter().filter(said).count();
+                self.remembered += answers;
+                // That a type is open is written by a commit.
+                changed |= answers > 0 || new.nodes.keys().any(|key| !choices.contains_key(key));
                 new.nodes = choices;
-                changed = true;
             }
             if changed {
                 manifest.set_workflow(key, &new);

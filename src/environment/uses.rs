@@ -127,10 +127,14 @@ impl Use {
 }
 
 impl WorkflowUses {
-    /// What the manifest is to remember of node types: what was said before of types that are still there, and what was said now.
+    /// What the manifest is to remember of node types: what was said before of types that are still there, what was said now, and
+    /// what is open.
     pub fn node_choices(&self) -> BTreeMap<String, NodeChoice> {
         let said = |(need, found): &(NodeNeed, NodeResolution)| {
             let by_user = matches!(found.rule, Some(NodeRule::Manifest | NodeRule::Chosen));
+            if found.status.is_open() {
+                return Some((need.node_type.clone(), NodeChoice::Open));
+            }
             let choice = match (found.status, &found.package) {
                 (Status::Skipped, _) => NodeChoice::Skipped,
                 (_, package) => NodeChoice::Package(package.clone()?),
@@ -173,8 +177,8 @@ pub fn find<'w>(
         settle_models(&path, &references, &mut resolutions, &known, choose, is_new)?;
         let said = facts.map(|facts| facts.nodes.clone()).unwrap_or_default();
         let mut packages = resolve_nodes(&needs, &said, nodes);
-        // Open node types are not in the manifest, so in a commit nobody is asked about them.
-        settle_nodes(&path, &needs, &mut packages, nodes, choose, |_| asking.ask == Ask::All)?;
+        let is_new = |need: &NodeNeed| asking.ask == Ask::All || said.get(&need.node_type) != Some(&NodeChoice::Open);
+        settle_nodes(&path, &needs, &mut packages, nodes, choose, is_new)?;
         let models = references.into_iter().zip(resolutions);
         let models = models.map(|(reference, resolution)| Use::new(reference, resolution, &memory)).collect();
         uses.workflows.insert(key.clone(), WorkflowUses { models, nodes: needs.into_iter().zip(packages).collect() });

@@ -58,6 +58,7 @@ struct Shape {
     tree: ObjectId,
     summary: Summary,
     unresolved: Vec<Open>,
+    unresolved_types: Vec<OpenType>,
     unreadable: Vec<Unreadable>,
     problems: Vec<ProblemShape>,
 }
@@ -93,6 +94,15 @@ struct Open {
     status: &'static str,
     candidates: Vec<String>,
     sources: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct OpenType {
+    workflow: String,
+    #[serde(rename = "type")]
+    node_type: String,
+    status: &'static str,
+    candidates: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -170,7 +180,7 @@ impl Commit {
             (false, false) if self.exit_code => Exit::Negative,
             _ => Exit::Done,
         };
-        let (open, unreadable) = (open(draft), unreadable(draft));
+        let (open, types, unreadable) = (open(draft), open_types(draft), unreadable(draft));
         if session.globals.json {
             session.print_json(&Shape {
                 environment: head.name.environment().to_owned(),
@@ -180,6 +190,7 @@ impl Commit {
                 tree: draft.tree.id(),
                 summary,
                 unresolved: open,
+                unresolved_types: types,
                 unreadable,
                 problems,
             })?;
@@ -205,22 +216,46 @@ impl Commit {
         for file in &unreadable {
             session.warn(format_args!("{}: {}; kept as it is, but not as a workflow", file.path, file.reason))?;
         }
-        print_open(session, &open)?;
+        print_open(session, &open, &types)?;
         Ok(exit)
     }
 }
 
-fn print_open(session: &mut Session<'_>, open: &[Open]) -> Result<(), Failure> {
+fn print_open(session: &mut Session<'_>, open: &[Open], types: &[OpenType]) -> Result<(), Failure> {
     /// More than this is for `status`.
     const MOST: usize = 10;
     for found in open.iter().take(MOST) {
         let Open { workflow, node, node_type, value, status, .. } = found;
         session.warn(format_args!("{workflow}: node {node} ({node_type}) wants {value}: {status}"))?;
     }
-    if open.len() > MOST {
-        session.warn(format_args!("and {} more; `comfrey status` lists all", open.len() - MOST))?;
+    let room = MOST - open.len().min(MOST);
+    for OpenType { workflow, node_type, candidates, .. } in types.iter().take(room) {
+        let what = match candidates.as_slice() {
+            [] => "no package is known".to_owned(),
+            several => format!("several packages have it: {}", several.join(", ")),
+        };
+        session.warn(format_args!("{workflow}: node type {node_type}: {what}"))?;
+    }
+    if open.len() + types.len() > MOST {
+        session.warn(format_args!("and {} more; `comfrey status` lists all", open.len() + types.len() - MOST))?;
     }
     Ok(())
+}
+
+fn open_types(draft: &Draft<'_>) -> Vec<OpenType> {
+    let mut list = Vec::new();
+    for (key, found) in &draft.uses.workflows {
+        let Some(workflow) = draft.state.workflows.get(key) else { continue };
+        for (need, found) in found.nodes.iter().filter(|(_, found)| found.status.is_open()) {
+            list.push(OpenType {
+                workflow: workflow.path.to_string(),
+                node_type: need.node_type.clone(),
+                status: found.status.as_str(),
+                candidates: found.candidates.iter().map(|candidate| candidate.package.clone()).collect(),
+            });
+        }
+    }
+    list
 }
 
 fn open(draft: &Draft<'_>) -> Vec<Open> {

@@ -112,6 +112,8 @@ pub enum NodeChoice {
     Package(String),
     /// It is not needed.
     Skipped,
+    /// Nobody knew; in a commit nobody is asked again.
+    Open,
 }
 
 impl NodeResolution {

@@ -83,7 +83,7 @@ impl KnownNodes<'_> {
             Some(NodeChoice::Skipped) => {
                 return Some(NodeResolution::of(need, Status::Skipped, Some(NodeRule::Manifest)));
             }
-            None => {}
+            Some(NodeChoice::Open) | None => {}
         }
         if need.built_in {
             let found = NodeResolution::of(need, Status::Resolved, Some(NodeRule::BuiltIn));

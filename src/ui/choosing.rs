@@ -13,6 +13,9 @@ use super::{Exit, Failure};
 /// How many files a search lists.
 const LISTED: usize = 15;
 
+/// What can be typed.
+const EXPLAINED: &str = "  a number chooses, Enter leaves it open, s says it is not needed, other words search";
+
 /// Asks a person.
 pub struct Interactive<'p> {
     prompt: Prompt<'p>,
@@ -52,7 +55,7 @@ impl<'p> Interactive<'p> {
     /// Asks until something can be made of the answer.
     fn ask(&mut self, options: usize) -> Result<Typed, ChooseError> {
         if !std::mem::replace(&mut self.explained, true) {
-            self.say("  a number chooses, Enter leaves it open, s says it is not needed, other words search")?;
+            self.say(EXPLAINED)?;
         }
         let question = match options {
             0 => "Which? (Enter, s, or words to search for)".to_owned(),
@@ -65,6 +68,10 @@ impl<'p> Interactive<'p> {
                 Ok(number) if (1..=options).contains(&number) => Typed::Number(number - 1),
                 Ok(_) if options > 0 && answer.len() < 3 => {
                     self.say(&format!("Please type a number from 1 to {options}."))?;
+                    continue;
+                }
+                _ if answer == "?" => {
+                    self.say(EXPLAINED)?;
                     continue;
                 }
                 _ if answer.is_empty() => Typed::Leave,
@@ -118,12 +125,13 @@ impl Choose for Interactive<'_> {
                 Typed::Number(number) => return Ok(ModelAnswer::Use(Box::new(options[number].clone()))),
                 Typed::Leave => return Ok(ModelAnswer::Leave),
                 Typed::Skip => return Ok(ModelAnswer::Skip),
-                Typed::Search(words) => {
-                    options = question.search(&words, LISTED);
-                    if options.is_empty() {
+                // What was listed can still be chosen when a search finds nothing.
+                Typed::Search(words) => match question.search(&words, LISTED) {
+                    found if found.is_empty() => {
                         self.say(&format!("  no file that {class} can load is like `{words}`"))?;
                     }
-                }
+                    found => options = found,
+                },
             }
         }
     }
@@ -140,12 +148,10 @@ impl Choose for Interactive<'_> {
                 Typed::Number(number) => return Ok(NodeAnswer::Use(options[number].package.clone())),
                 Typed::Leave => return Ok(NodeAnswer::Leave),
                 Typed::Skip => return Ok(NodeAnswer::Skip),
-                Typed::Search(words) => {
-                    options = (question.search)(&words);
-                    if options.is_empty() {
-                        self.say(&format!("  no package is like `{words}`"))?;
-                    }
-                }
+                Typed::Search(words) => match (question.search)(&words) {
+                    found if found.is_empty() => self.say(&format!("  no package is like `{words}`"))?,
+                    found => options = found,
+                },
             }
         }
     }
@@ -231,6 +237,15 @@ mod tests {
                 (ambiguous, None),
                 (ambiguous, None),
                 Some("no model lies at loras/z/twice.pt"),
+            ),
+            // A search that finds nothing leaves the list as it was.
+            case(
+                "twice.pt",
+                "zzzz\n?\n2\n",
+                "use = 'loras/y/twice.pt'",
+                (ambiguous, None),
+                (resolved, Some("loras/y/twice.pt")),
+                None,
             ),
             // A number that is none is asked for again.
             case(

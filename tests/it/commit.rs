@@ -150,6 +150,30 @@ fn a_file_that_is_no_workflow_is_kept_and_named_and_the_rest_goes_on() {
 
 #[cfg(unix)]
 #[test]
+fn node_types_without_a_package_are_recorded_as_open_until_someone_says_what_they_are() {
+    let demo = Installation::new();
+    let flow = r#"{"nodes":[{"id":1,"type":"Mystery Node","widgets_values":[]}],"links":[]}"#;
+    demo.sandbox.write("ComfyUI/user/default/workflows/mystery.json", flow);
+    let run = demo.comfrey(["commit", "-m", "first"]).success();
+    let told = "warning: workflows/mystery.json: node type Mystery Node: no package is known";
+    assert!(run.stderr.contains(told), "{}", run.stderr);
+    let manifest = || std::fs::read_to_string(demo.cec().join("pyproject.toml")).unwrap();
+    assert!(manifest().contains(r#"nodes = { "Mystery Node" = { status = "unresolved" } }"#), "{}", manifest());
+    assert_eq!(demo.comfrey(["commit", "-m", "again"]).success().stdout, "Nothing to commit: all is as in v1.\n");
+    let open = &demo.json(["commit", "-m", "again"])["unresolved_types"][0];
+    assert_eq!((&open["type"], &open["status"]), (&"Mystery Node".into(), &"missing".into()));
+    // Once it is said, it is no longer open; and a type that has gone is forgotten.
+    let answers = demo.sandbox.write("answers.toml", "[[node]]\ntype = 'Mystery Node'\nskip = true\n");
+    demo.comfrey(["workflow", "resolve", "--answers", answers.to_str().unwrap()]).success();
+    assert!(manifest().contains(r#"nodes = { "Mystery Node" = false }"#), "{}", manifest());
+    let run = demo.comfrey(["commit", "-m", "said"]).success();
+    assert!(!run.stderr.contains("Mystery Node"), "{}", run.stderr);
+    demo.sandbox.write("ComfyUI/user/default/workflows/mystery.json", flow.replace("Mystery Node", "KSampler"));
+    demo.comfrey(["commit", "-m", "gone"]).success();
+    assert!(!manifest().contains("Mystery Node"), "{}", manifest());
+}
+
+#[test]
 fn a_folder_that_may_not_be_read_is_named_and_the_rest_goes_on() {
     use std::os::unix::fs::PermissionsExt;
     let demo = Installation::new();

@@ -35,7 +35,8 @@ fn workflow() -> WorkflowFacts {
         answer: Answer::Chosen { model: id("sd15"), name: "other.safetensors".into() },
     };
     let fourth = ModelUse { slot: Slot::Widget(1), answer: Answer::Folder("diffusers/x".into()), ..third.clone() };
-    let nodes = [("A|B", NodeChoice::Package("pack".into())), ("Unused", NodeChoice::Skipped)];
+    let nodes =
+        [("A|B", NodeChoice::Package("pack".into())), ("Open", NodeChoice::Open), ("Unused", NodeChoice::Skipped)];
     WorkflowFacts {
         path: "workflows/portrait.json".into(),
         models: vec![first, second, third, fourth],

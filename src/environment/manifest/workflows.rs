@@ -52,7 +52,7 @@ fn set_workflow(part: &mut dyn TableLike, key: &str, facts: &WorkflowFacts) {
     }
     let fresh = || Item::Value(InlineTable::new().into());
     let Some(nodes) = table.entry("nodes").or_insert_with(fresh).as_table_like_mut() else { return };
-    // What is neither a package nor `false` is someone else's.
+    // What is neither of these is someone else's.
     let gone: Vec<String> = choices(nodes).into_keys().filter(|key| !facts.nodes.contains_key(key)).collect();
     for key in gone {
         nodes.remove(&key);
@@ -61,12 +61,16 @@ fn set_workflow(part: &mut dyn TableLike, key: &str, facts: &WorkflowFacts) {
         let value: Value = match choice {
             NodeChoice::Package(id) => id.as_str().into(),
             NodeChoice::Skipped => false.into(),
+            NodeChoice::Open => InlineTable::from_iter([("status", UNRESOLVED)]).into(),
         };
         set(nodes, node_type, Some(value));
     }
 }
 
-/// `type = "package"`, or `type = false` for one that is not needed.
+/// What stands for an open node type.
+const UNRESOLVED: &str = "unresolved";
+
+/// `type = "package"`, `type = false` for one that is not needed, or `type = { status = "unresolved" }`.
 fn choices(table: &dyn TableLike) -> BTreeMap<String, NodeChoice> {
     table.iter().filter_map(|(key, item)| Some((key.to_owned(), choice(item)?))).collect()
 }
@@ -75,7 +79,10 @@ fn choice(item: &Item) -> Option<NodeChoice> {
     match (item.as_str(), item.as_bool()) {
         (Some(id), _) => Some(NodeChoice::Package(id.to_owned())),
         (_, Some(false)) => Some(NodeChoice::Skipped),
-        _ => None,
+        _ => {
+            let status = item.as_table_like()?.get("status")?.as_str()?;
+            (status == UNRESOLVED).then_some(NodeChoice::Open)
+        }
     }
 }
 
