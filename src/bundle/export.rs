@@ -19,6 +19,7 @@ use crate::archive::guard::{Claim, Guard, Limits};
 use crate::archive::tar::Compression;
 use crate::digest::{self, Threads, Wanted};
 use crate::environment::manifest::{Manifest, ManifestError, NodeFacts, NodeSource};
+use crate::environment::snapshot_tree::{Part, part};
 use crate::models::{Inventory, ModelIndex};
 use crate::object::{Entry, EntryKind, ObjectId, RelativePath, Snapshot, Tree};
 use crate::observer::{Observer, Silent, Unit};
@@ -160,6 +161,10 @@ pub fn contents(store: &Store, id: ObjectId, options: &ExportOptions, observer: 
     };
     for found in walk_tree(store, &snapshot.tree) {
         let (path, entry) = found?;
+        // Which ComfyUI it was stands in the manifest; its program can be had by everyone.
+        if part(&path) == Part::ComfyUi {
+            continue;
+        }
         gathering.take(path, entry)?;
     }
     gathering.take_nodes()?;

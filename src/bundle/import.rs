@@ -415,7 +415,7 @@ pub fn carry_out(
     let mut transaction = Transaction::begin_with(commit::surroundings(around), &who.command, born);
     stage(&mut transaction, plan)?;
     transaction.try_out()?;
-    Ok(commit::commit_with(transaction, around, &head, restore, message, who)?)
+    Ok(commit::commit_with(transaction, around, &head, Some(restore), message, who)?)
 }
 
 /// Stages everything that is to be added.

@@ -97,6 +97,11 @@ pub fn current_key(key: &str) -> &str {
     ALIASES.iter().find(|(old, _)| *old == key).map_or(key, |(_, current)| current)
 }
 
+/// Every folder of ComfyUI itself, by key.
+pub fn all() -> &'static [Folder] {
+    FOLDERS
+}
+
 /// The folder with this key, an older name included.
 pub fn find(key: &str) -> Option<&'static Folder> {
     let key = current_key(key);

@@ -66,7 +66,7 @@ pub fn commit<'a>(
     let before = writer.put_value(&draft.tree_before)?;
     let identity = (who.author.as_str(), who.time);
     let restore = restore_point::snapshot(before, head.id(), environment, identity, &who.command, Scope::Manifest);
-    let restore = writer.put_value(&restore)?;
+    let restore = Some(writer.put_value(&restore)?);
     let transaction = Transaction::begin(surroundings(around), &who.command);
     let recording = Recording { around, head, writer: &writer, restore, message, who };
     let id = recording.conclude(transaction, &draft)?;
@@ -74,7 +74,7 @@ pub fn commit<'a>(
 }
 
 /// Records the working state as a transaction that was tried out leaves it, as one step with that transaction; `undo` takes back both.
-/// `restore` is the restore point from before it. The environment's lock must be held.
+/// `restore` is the restore point from before it; nothing for an environment that was not there before. The environment's lock must be held.
 ///
 /// # Errors
 /// Everything is as it was before the transaction then, save with [`TransactionError::Halfway`].
@@ -82,7 +82,7 @@ pub fn commit_with(
     transaction: Transaction<'_>,
     around: &Surroundings<'_>,
     head: &Head,
-    restore: ObjectId,
+    restore: Option<ObjectId>,
     message: &str,
     who: &Who,
 ) -> Result<ObjectId, CommitError> {
@@ -97,7 +97,7 @@ struct Recording<'r, 'a> {
     head: &'r Head,
     writer: &'r Writer,
     /// The restore point's id.
-    restore: ObjectId,
+    restore: Option<ObjectId>,
     message: &'r str,
     who: &'r Who,
 }
@@ -125,7 +125,7 @@ impl Recording<'_, '_> {
             command: who.command.clone(),
             author: who.author.clone(),
             time: who.time,
-            restore_points: [(environment.to_owned(), self.restore)].into(),
+            restore_points: self.restore.map(|id| (environment.to_owned(), id)).into_iter().collect(),
             undoes: None,
             base: head.operation,
             refs: RefEdit::Set { name: head.name.as_str().to_owned(), new: id, expected: head.id() },

@@ -7,7 +7,7 @@ use crate::object::{Entry, EntryKind, EntryName, ObjectId, RelativePath, Tree};
 use crate::worktree::{Error, Trees, walk_tree};
 
 use super::plan::{self, Extra, NodeTrees, Plan, Step};
-use super::snapshot_tree::{MANIFEST, MODELS, NODES, PARKED, USERS, UV_LOCK, WORKFLOWS};
+use super::snapshot_tree::{COMFYUI, MANIFEST, MODELS, NODES, PARKED, USERS, UV_LOCK, WORKFLOWS};
 
 /// What a comparison asks of the disk and the store, beside trees.
 pub trait Facts {
@@ -49,6 +49,10 @@ pub fn between(
     for name in [WORKFLOWS, USERS] {
         // The folders themselves are ComfyUI's and stay.
         compare.below(top(name), old.get(name), new.get(name))?;
+    }
+    // A version from before Comfrey kept the program, or from someone else's installation, says nothing of it.
+    if let (Some(old), Some(new)) = (old.get(COMFYUI), new.get(COMFYUI)) {
+        compare.below(top(COMFYUI), Some(old), Some(new))?;
     }
     compare.nodes(old.get(NODES), new.get(NODES), extra)?;
     // What is brought back to be exactly as it was had these models or had them not.
@@ -293,6 +297,15 @@ mod tests {
         ];
         assert_eq!(World::default().steps(&current, &target), expected);
         assert!(World::default().steps(&target, &target).is_empty());
+    }
+
+    #[test]
+    fn the_program_is_compared_where_both_sides_have_it() {
+        let current = [("comfyui/main.py", "1"), ("comfyui/old.py", "1")];
+        let steps = World::default().steps(&current, &[("comfyui/main.py", "2"), ("comfyui/app/new.py", "1")]);
+        assert_eq!(steps, ["write comfyui/app", "replace comfyui/main.py", "remove comfyui/old.py"]);
+        assert!(World::default().steps(&current, &[]).is_empty());
+        assert!(World::default().steps(&[], &current).is_empty());
     }
 
     #[test]

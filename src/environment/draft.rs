@@ -9,6 +9,7 @@ use crate::object::{Encoded, Entry, EntryKind, EntryName, Kind, ObjectId, Relati
 use crate::resolve::{Choose, ChooseError, Installed};
 use crate::worktree::{self, Trees, build_tree};
 
+use super::layout;
 use super::manifest::{ComfyUiFacts, Manifest, ManifestError, ModelFacts, NodeFacts, WorkflowFacts};
 use super::nodes;
 use super::readings;
@@ -86,7 +87,7 @@ pub fn draft<'a>(around: &Surroundings<'a>, keep: Keep<'_>, choose: &mut dyn Cho
     }
     let Models { files, unread, .. } = draft;
     let models = models_of(&uses, &files, &manifest, &Sources::new(around.store).all()?);
-    manifest.set_environment(&comfyui_facts(around), python_version(around).as_deref());
+    manifest.set_environment(&comfyui_facts(around, &manifest), python_version(around).as_deref());
     manifest.set_nodes(&node_facts(around, &state)?);
     manifest.set_workflows(&workflow_facts(&state, &uses, &files));
     manifest.set_models(&models.iter().map(|(_, id, facts)| (*id, facts.clone())).collect());
@@ -296,9 +297,14 @@ pub fn node_facts(around: &Surroundings<'_>, state: &State<'_>) -> Result<BTreeM
     Ok(facts)
 }
 
-/// Where this environment's ComfyUI came from.
-pub fn comfyui_facts(around: &Surroundings<'_>) -> ComfyUiFacts {
+/// Where this environment's ComfyUI came from. Of one that Comfrey made the manifest says it.
+pub fn comfyui_facts(around: &Surroundings<'_>, manifest: &Manifest) -> ComfyUiFacts {
     let version = around.environment.version();
+    if around.environment.facts().kind == layout::Kind::Created
+        && let Some(facts) = manifest.comfyui()
+    {
+        return ComfyUiFacts { version: version.number, ..facts };
+    }
     let git = version.git.as_ref();
     ComfyUiFacts {
         source: if git.is_some() { "git" } else { "folder" }.to_owned(),

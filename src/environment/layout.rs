@@ -161,10 +161,8 @@ pub struct Version {
 impl Version {
     /// Reads the version of the ComfyUI at `base`, from `comfyui_version.py`, else `pyproject.toml`, and `.git`.
     pub fn of(base: &Path) -> Self {
-        let number = std::fs::read_to_string(base.join("comfyui_version.py"))
-            .ok()
-            .and_then(|text| assigned(&text, "__version__"))
-            .or_else(|| project_version(&std::fs::read_to_string(base.join("pyproject.toml")).ok()?));
+        let text = |name: &str| std::fs::read_to_string(base.join(name)).ok();
+        let number = number_in(text("comfyui_version.py").as_deref(), text("pyproject.toml").as_deref());
         Version { number, git: git::facts(base) }
     }
 
@@ -177,6 +175,11 @@ impl Version {
             (None, commit) => commit,
         }
     }
+}
+
+/// The number that ComfyUI's files say: of `comfyui_version.py`, else of `pyproject.toml`.
+pub fn number_in(version_file: Option<&str>, project: Option<&str>) -> Option<String> {
+    version_file.and_then(|text| assigned(text, "__version__")).or_else(|| project_version(project?))
 }
 
 /// The text in `NAME = "text"`.

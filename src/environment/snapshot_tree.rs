@@ -6,6 +6,7 @@
 //! users/NAME/workflows/**          user/NAME/workflows/
 //! nodes/**                         custom_nodes/, name by name, disabled nodes included
 //! models/FOLDER/**                 the models folders
+//! comfyui/**                       ComfyUI's own program, of an environment that Comfrey made (see [`super::making::program`])
 //! ```
 //!
 //! `nodes/` mirrors `custom_nodes/`: a node that is disabled by its name (`NAME.disabled`, or `NAME@VERSION` in the
@@ -26,6 +27,7 @@ pub const WORKFLOWS: &str = "workflows";
 pub const USERS: &str = "users";
 pub const NODES: &str = "nodes";
 pub const MODELS: &str = "models";
+pub const COMFYUI: &str = "comfyui";
 
 /// The folder in `custom_nodes` in which ComfyUI-Manager keeps disabled nodes.
 pub const PARKED: &str = ".disabled";
@@ -42,6 +44,8 @@ pub struct Places {
     pub custom_nodes: PathBuf,
     /// The models folders, the one to write to first.
     pub models: Vec<PathBuf>,
+    /// ComfyUI's own folder, where Comfrey keeps its program; nothing where that is someone else's.
+    pub program: Option<PathBuf>,
 }
 
 /// A part of a snapshot that has one folder on disk.
@@ -52,6 +56,8 @@ pub enum Part {
     Workflows,
     Nodes,
     Models,
+    /// ComfyUI's own program.
+    ComfyUi,
     /// Something a newer program or plumbing put there; not written to disk.
     Other,
 }
@@ -65,6 +71,7 @@ pub fn part(path: &RelativePath) -> Part {
         USERS if text.split('/').nth(2).is_none_or(|name| name == WORKFLOWS) => Part::Workflows,
         NODES => Part::Nodes,
         MODELS => Part::Models,
+        COMFYUI => Part::ComfyUi,
         _ => Part::Other,
     }
 }
@@ -85,6 +92,7 @@ impl Places {
                 below(&self.user.join(DEFAULT_USER).join(WORKFLOWS), WORKFLOWS)
             }
             Part::Workflows => below(&self.user, USERS),
+            Part::ComfyUi => below(self.program.as_deref()?, COMFYUI),
             Part::Other => None,
         }
     }
@@ -153,6 +161,7 @@ mod tests {
             user: "/c/user".into(),
             custom_nodes: "/c/custom_nodes".into(),
             models: vec!["/m".into()],
+            program: Some("/c".into()),
         };
         for (in_snapshot, on_disk) in [
             ("pyproject.toml", Some("/w/.cec/pyproject.toml")),
@@ -162,6 +171,7 @@ mod tests {
             ("users/bob/comfy.settings.json", None),
             ("nodes/.disabled/x@1", Some("/c/custom_nodes/.disabled/x@1")),
             ("models/checkpoints/a", Some("/m/checkpoints/a")),
+            ("comfyui/comfy/cli_args.py", Some("/c/comfy/cli_args.py")),
             ("elsewhere", None),
         ] {
             assert_eq!(places.of(&path(in_snapshot)), on_disk.map(PathBuf::from), "{in_snapshot}");

@@ -16,7 +16,9 @@ use crate::worktree::{self, IgnoreRules, KeepTree, Mode, Problem, Trees, walk_tr
 
 use super::environment::{Environment, EnvironmentError};
 use super::fresh_trees::FreshTrees;
-use super::snapshot_tree::{MANIFEST, NODES, Places, USERS, UV_LOCK, WORKFLOWS, workflow_key};
+use super::layout::Kind;
+use super::making::program;
+use super::snapshot_tree::{COMFYUI, MANIFEST, NODES, Places, USERS, UV_LOCK, WORKFLOWS, workflow_key};
 
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
@@ -61,6 +63,7 @@ impl Surroundings<'_> {
             user: self.environment.user_dir(),
             custom_nodes: self.environment.custom_nodes_dir(),
             models: std::iter::once(own.clone()).chain(shared).collect(),
+            program: (self.environment.facts().kind == Kind::Created).then(|| self.environment.comfyui()),
         }
     }
 }
@@ -76,7 +79,7 @@ pub enum Keep<'a> {
 
 /// The working state.
 pub struct State<'a> {
-    /// `pyproject.toml`, `uv.lock`, `workflows`, `users`, `nodes`, as far as there are any; models are found by
+    /// `pyproject.toml`, `uv.lock`, `workflows`, `users`, `nodes`, `comfyui`, as far as there are any; models are found by
     /// resolving what workflows refer to.
     pub entries: BTreeMap<&'static str, Entry>,
     /// Gives every tree of this state, and those of the store.
@@ -127,6 +130,11 @@ pub fn read<'a>(around: &Surroundings<'a>, keep: Keep<'_>) -> Result<State<'a>, 
     }
     reader.workflows()?;
     reader.nodes(&places.custom_nodes)?;
+    if let Some(folder) = &places.program
+        && let Some((id, size)) = reader.folder(folder, &program::program())?
+    {
+        reader.insert(COMFYUI, EntryKind::Tree, id, size)?;
+    }
     Ok(state)
 }
 

@@ -24,7 +24,7 @@ use super::installed::installed;
 use super::manifest::{Answer, ComfyUiFacts, Manifest, ModelFacts, NodeFacts};
 use super::model_place;
 use super::rollback::{RollbackError, manifest_in};
-use super::snapshot_tree::{MANIFEST, MODELS, NODES, PARKED, UV_LOCK, node_name, workflow_key};
+use super::snapshot_tree::{COMFYUI, MANIFEST, MODELS, NODES, PARKED, UV_LOCK, node_name, workflow_key};
 use super::state::{self, FoundWorkflow, Keep, State, Surroundings};
 use super::{
     readings,
@@ -578,12 +578,15 @@ impl Look<'_, '_> {
 
     fn comfyui(&mut self, head: &Head) {
         let Some(before) = self.manifest.comfyui().filter(|_| head.snapshot.is_some()) else { return };
-        let now = comfyui_facts(self.around);
+        let now = comfyui_facts(self.around, self.on_disk);
         let said = |facts: &ComfyUiFacts| match (&facts.version, &facts.commit) {
             (Some(version), Some(commit)) => Some(format!("{version} ({})", commit.get(..10).unwrap_or(commit))),
             (version, commit) => version.clone().or_else(|| commit.clone()),
         };
-        if (&before.version, &before.commit) != (&now.version, &now.commit) {
+        let id = |entry: Option<&Entry>| entry.map(|entry| entry.id);
+        let (old, new) = (id(self.before.get(COMFYUI)), id(self.state.entries.get(COMFYUI)));
+        let is_edited = old.is_some() && new.is_some() && old != new;
+        if (&before.version, &before.commit) != (&now.version, &now.commit) || is_edited {
             self.status.comfyui = ComfyUi { changed: true, from: said(&before), to: said(&now) };
         }
     }

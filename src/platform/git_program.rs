@@ -86,32 +86,39 @@ impl Git<'_> {
     /// # Errors
     /// Something may be left in `folder`.
     pub fn fetch(&self, url: &str, reference: &Reference, folder: &Path) -> Result<Fetched, GitError> {
-        let wanted = self.find(url, reference)?;
+        let found = self.find(url, reference)?;
+        self.fetch_found(url, &found, folder)
+    }
+
+    /// [`Git::fetch`] of what [`Git::find`] found.
+    pub fn fetch_found(&self, url: &str, wanted: &Found, folder: &Path) -> Result<Fetched, GitError> {
         self.observer.started("fetching with git", Unit::Items, None);
         self.run(url, None, [OsStr::new("init"), OsStr::new("--quiet"), OsStr::new("--"), folder.as_os_str()])?;
         self.ask(url, Some(folder), ["remote", "add", "--", "origin", url])?;
-        let fetched = match &wanted {
-            Wanted::Branch(name) => {
+        let fetched = match wanted {
+            Found::Branch { name, .. } => {
                 let refspec = format!("+refs/heads/{name}:refs/remotes/origin/{name}");
                 self.get(url, folder, &refspec)?;
                 self.check_out(folder, &["-B", name, "--track", &format!("origin/{name}")])?
             }
-            Wanted::Tag(name) => {
+            Found::Tag { name, .. } => {
                 let tag = format!("refs/tags/{name}");
                 self.get(url, folder, &format!("+{tag}:{tag}"))?;
                 self.check_out(folder, &["--detach", &tag])?
             }
-            Wanted::Commit(id) => self.commit(url, folder, id)?,
+            Found::Commit(id) => self.commit(url, folder, id)?,
         };
         if folder.join(".gitmodules").exists() {
             self.ask(url, Some(folder), ["submodule", "--quiet", "update", "--init", "--recursive", "--depth", "1"])?;
         }
         self.observer.finished();
-        let reference = match wanted {
-            Wanted::Branch(name) | Wanted::Tag(name) => Some(name),
-            Wanted::Commit(_) => None,
-        };
-        Ok(Fetched { commit: fetched, reference })
+        Ok(Fetched { commit: fetched, reference: wanted.name().map(str::to_owned) })
+    }
+
+    /// The address of the remote `origin` of a clone, bare or not; nothing where it has none.
+    pub fn origin_of(&self, folder: &Path) -> Option<String> {
+        let text = self.ask("", Some(folder), ["config", "--get", "remote.origin.url"]).ok()?;
+        Some(without_credentials(text.trim())).filter(|url| !url.is_empty())
     }
 
     /// The commit checked out in a clone.
@@ -120,8 +127,8 @@ impl Git<'_> {
         Ok(text.trim().to_owned())
     }
 
-    /// What a reference means in a repository.
-    fn find(&self, url: &str, reference: &Reference) -> Result<Wanted, GitError> {
+    /// What a reference means in a repository. A commit's id is taken at its word.
+    pub fn find(&self, url: &str, reference: &Reference) -> Result<Found, GitError> {
         let text = match reference {
             Reference::Named(name) => Some(name),
             Reference::Head => None,
@@ -132,22 +139,22 @@ impl Git<'_> {
         let refs = self.ls_remote(url)?;
         let Some(text) = text else {
             return match (&refs.head_branch, &refs.head) {
-                (Some(branch), _) => Ok(Wanted::Branch(branch.clone())),
-                (None, Some(id)) => Ok(Wanted::Commit(id.clone())),
-                (None, None) => {
+                (Some(name), Some(commit)) => Ok(Found::Branch { name: name.clone(), commit: commit.clone() }),
+                (None, Some(id)) => Ok(Found::Commit(id.clone())),
+                (_, None) => {
                     Err(GitError::NoSuchRef { url: url.to_owned(), reference: "HEAD".to_owned(), near: Vec::new() })
                 }
             };
         };
         let short = |prefix: &str| text.strip_prefix(prefix).unwrap_or(text);
-        if let Some(tag) = refs.tags.get_key_value(short("refs/tags/")) {
-            return Ok(Wanted::Tag(tag.0.clone()));
+        if let Some((name, commit)) = refs.tags.get_key_value(short("refs/tags/")) {
+            return Ok(Found::Tag { name: name.clone(), commit: commit.clone() });
         }
-        if let Some(branch) = refs.branches.get_key_value(short("refs/heads/")) {
-            return Ok(Wanted::Branch(branch.0.clone()));
+        if let Some((name, commit)) = refs.branches.get_key_value(short("refs/heads/")) {
+            return Ok(Found::Branch { name: name.clone(), commit: commit.clone() });
         }
         if is_commit(text) {
-            return Ok(Wanted::Commit(text.to_ascii_lowercase()));
+            return Ok(Found::Commit(text.to_ascii_lowercase()));
         }
         Err(GitError::NoSuchRef { url: url.to_owned(), reference: text.clone(), near: refs.near(text) })
     }
@@ -288,13 +295,36 @@ impl Git<'_> {
     }
 }
 
-/// A reference that a repository has.
+/// A reference that a repository has, with the commit that it leads to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Wanted {
-    Branch(String),
-    Tag(String),
+pub enum Found {
+    Branch {
+        name: String,
+        commit: String,
+    },
+    Tag {
+        name: String,
+        commit: String,
+    },
     /// Perhaps cut short.
     Commit(String),
+}
+
+impl Found {
+    /// The short name of the branch or tag.
+    pub fn name(&self) -> Option<&str> {
+        match self {
+            Found::Branch { name, .. } | Found::Tag { name, .. } => Some(name),
+            Found::Commit(_) => None,
+        }
+    }
+
+    /// The commit, perhaps cut short.
+    pub fn commit(&self) -> &str {
+        match self {
+            Found::Branch { commit, .. } | Found::Tag { commit, .. } | Found::Commit(commit) => commit,
+        }
+    }
 }
 
 /// Variables that name a repository, from `git rev-parse --local-env-vars`.

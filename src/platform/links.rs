@@ -22,6 +22,27 @@ pub fn hard_link(from: &Path, to: &Path) -> io::Result<()> {
     std::fs::hard_link(from, to)
 }
 
+/// Makes `place` a link to the folder `target`: on Windows a symlink where the user may make one, else a junction, which anyone may.
+pub fn link_folder(target: &Path, place: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    return std::os::unix::fs::symlink(target, place);
+    #[cfg(windows)]
+    {
+        if std::os::windows::fs::symlink_dir(target, place).is_ok() {
+            return Ok(());
+        }
+        // The library has no call for a junction; the shell has.
+        let mut command = std::process::Command::new("cmd");
+        command.args(["/C", "mklink", "/J"]).arg(place).arg(target);
+        let done = command.stdin(std::process::Stdio::null()).output()?;
+        let is_there = std::fs::metadata(place).is_ok_and(|found| found.is_dir());
+        if done.status.success() && is_there {
+            return Ok(());
+        }
+        Err(io::Error::other(String::from_utf8_lossy(&done.stderr).trim().to_owned()))
+    }
+}
+
 /// How many names a file has, where the system tells that without much ado.
 pub fn names_of(metadata: &std::fs::Metadata) -> Option<u64> {
     #[cfg(unix)]

@@ -49,6 +49,7 @@ use crate::ui::{Exit, Failure, Globals, Session, program};
 use super::adopt::Adopt;
 use super::completions::Completions;
 use super::config::Config;
+use super::create::Create;
 use super::demo::Demo;
 use super::init::Init;
 use super::list::List;
@@ -87,6 +88,7 @@ enum Verb {
     CommitTree(CommitTree),
     Completions(Completions),
     Config(Config),
+    Create(Create),
     Demo(Demo),
     /// Show what differs, by path
     Diff(Diff),
@@ -173,6 +175,7 @@ impl Verb {
             Verb::CommitTree(command) => command.run(session),
             Verb::Completions(command) => command.run(session),
             Verb::Config(command) => command.run(session),
+            Verb::Create(command) => command.run(session),
             Verb::Demo(command) => command.run(session),
             Verb::Diff(command) => command.run(session),
             Verb::DiffTree(command) => command.run(session),

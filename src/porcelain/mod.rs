@@ -5,6 +5,7 @@ pub mod catalog;
 pub mod commit;
 pub mod completions;
 pub mod config;
+pub mod create;
 pub mod demo;
 pub mod diff;
 pub mod dispatch;

@@ -108,8 +108,11 @@ fn print(session: &mut Session<'_>, found: &Found) -> Result<(), Failure> {
     let mut other = Vec::new();
     if found.comfyui.changed {
         let side = |version: &Option<String>| version.clone().unwrap_or_else(|| "unknown".to_owned());
-        let text = format!("ComfyUI {} -> {}", side(&found.comfyui.from), side(&found.comfyui.to));
-        other.extend(list("version", &[text]));
+        let (from, to) = (side(&found.comfyui.from), side(&found.comfyui.to));
+        match from == to {
+            true => other.extend(list("changed", &[format!("files of ComfyUI {to} itself")])),
+            false => other.extend(list("version", &[format!("ComfyUI {from} -> {to}")])),
+        }
     }
     if found.python.manifest_edited && found.head.is_some() {
         other.extend(list("changed", &["pyproject.toml".to_owned()]));

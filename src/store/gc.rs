@@ -23,6 +23,8 @@ use crate::platform::identity::{self, FileStamp};
 
 /// How long operations count, in milliseconds: 14 days.
 pub const GRACE: i64 = 14 * DAY;
+/// How long what was fetched is kept after its last use, in milliseconds: 90 days.
+pub const KEPT: i64 = 90 * DAY;
 const DAY: i64 = 24 * 60 * 60 * 1000;
 
 /// What may be deleted.
@@ -213,8 +215,25 @@ fn needed(
             reached.follow(store, inventory, snapshot, observer, &mut |_| {}, &mut |_, error| Err(error))?;
         }
     }
+    for tree in fetched(store, options.now)? {
+        // What is damaged of it can be fetched again.
+        reached.follow(store, inventory, tree, observer, &mut |_| {}, &mut |_, error| match error {
+            Error::Interrupted => Err(error),
+            _ => Ok(()),
+        })?;
+    }
     observer.finished();
     Ok((reached, operations))
+}
+
+/// Trees that were fetched from outside and used not too long ago, so that they need not be fetched again.
+fn fetched(store: &Store, now: i64) -> Result<Vec<ObjectId>> {
+    let rows = store.records(RecordTable::Fetched).range(&[])?;
+    let tree = |(_, value): (Vec<u8>, Vec<u8>)| {
+        let (tree, used) = (value.first_chunk::<32>()?, value.get(32..)?.first_chunk::<8>()?);
+        (i64::from_le_bytes(*used) >= now.saturating_sub(KEPT)).then_some(ObjectId(*tree))
+    };
+    Ok(rows.into_iter().filter_map(tree).collect())
 }
 
 /// Objects marked as garbage, with the time in milliseconds since 1970.

@@ -24,10 +24,13 @@ pub enum RecordTable {
     GarbageMarks,
     /// When each object's contents were last read and found right, by id.
     Checked,
+    /// What was fetched from outside, by where it came from. The first 32 bytes of a value are the tree that holds it, the next 8 the time
+    /// of its last use (milliseconds since 1970, little endian); so long as that counts, the tree is needed.
+    Fetched,
 }
 
 impl RecordTable {
-    pub const ALL: [RecordTable; 8] = [
+    pub const ALL: [RecordTable; 9] = [
         RecordTable::ModelFiles,
         RecordTable::Sources,
         RecordTable::Environments,
@@ -36,6 +39,7 @@ impl RecordTable {
         RecordTable::Caches,
         RecordTable::GarbageMarks,
         RecordTable::Checked,
+        RecordTable::Fetched,
     ];
 
     pub(super) fn definition(self) -> TableDefinition<'static, &'static [u8], &'static [u8]> {
@@ -48,6 +52,7 @@ impl RecordTable {
             RecordTable::Caches => "caches",
             RecordTable::GarbageMarks => "garbage_marks",
             RecordTable::Checked => "checked",
+            RecordTable::Fetched => "fetched",
         })
     }
 }

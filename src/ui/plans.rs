@@ -88,7 +88,7 @@ pub fn print(session: &mut Session<'_>, plan: &Plan, form: Form) -> Result<(), F
     lines(session, plan)
 }
 
-/// The steps, a line each; many files of one node are one line.
+/// The steps, a line each; many files of one node, or of ComfyUI itself, are one line.
 pub fn lines(session: &mut Session<'_>, plan: &Plan) -> Result<(), Failure> {
     /// So many files of a node are listed one by one.
     const FEW: usize = 3;
@@ -134,11 +134,12 @@ pub fn lines(session: &mut Session<'_>, plan: &Plan) -> Result<(), Failure> {
     Ok(())
 }
 
-/// `nodes/NAME` for a file of a node; nothing for everything else.
+/// `nodes/NAME` for a file of a node, `ComfyUI` for one of its own; nothing for everything else.
 fn node(step: &Step) -> String {
     let mut names = step.path().as_str().split('/');
     match (names.next(), names.next(), names.next()) {
         (Some("nodes"), Some(name), Some(_)) => format!("nodes/{name}"),
+        (Some("comfyui"), Some(_), _) => "ComfyUI".to_owned(),
         _ => String::new(),
     }
 }

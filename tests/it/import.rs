@@ -56,6 +56,8 @@ impl Scene {
         collect(&self.carried.sandbox.join("b/environments"), "environments", &mut found);
         found.insert("comfrey.toml".into(), self.carried.sandbox.read("b/comfrey.toml"));
         found.remove("environments/new/lock");
+        // A program that is killed after its work is done leaves its name there.
+        found.remove("environments/new/lock.holder");
         found.remove("environments/");
         found
     }

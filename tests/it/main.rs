@@ -7,6 +7,7 @@ mod catalog;
 mod cli;
 mod comfy_registry;
 mod commit;
+mod create;
 mod demo;
 mod documents;
 mod fsck;

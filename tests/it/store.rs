@@ -215,7 +215,7 @@ fn who_waits_too_long_for_a_lock_is_told_who_holds_it() {
 }
 
 /// A file system mounted for a test.
-struct Mounted(PathBuf);
+pub struct Mounted(PathBuf);
 
 impl Drop for Mounted {
     fn drop(&mut self) {
@@ -224,7 +224,7 @@ impl Drop for Mounted {
 }
 
 /// Runs a program of the system; its complaint when it fails.
-fn system(program: &str, arguments: &[&str]) -> Result<(), String> {
+pub fn system(program: &str, arguments: &[&str]) -> Result<(), String> {
     match Command::new(program).args(arguments).output() {
         Ok(output) if output.status.success() => Ok(()),
         Ok(output) => Err(format!("{program}: {}", String::from_utf8_lossy(&output.stderr).trim())),
@@ -233,12 +233,12 @@ fn system(program: &str, arguments: &[&str]) -> Result<(), String> {
 }
 
 /// Says loudly that a test was not done, or fails where everything is required.
-fn skip(test: &str, why: &str) {
+pub fn skip(test: &str, why: &str) {
     assert!(std::env::var_os("COMFREY_REQUIRE_ALL").is_none(), "{test}: {why}");
     eprintln!("SKIPPED {test}: {why}");
 }
 
-fn tmpfs(at: &Path, size: &str) -> Result<Mounted, String> {
+pub fn tmpfs(at: &Path, size: &str) -> Result<Mounted, String> {
     std::fs::create_dir_all(at).unwrap();
     let path = at.to_str().unwrap();
     system("mount", &["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs", path])?;

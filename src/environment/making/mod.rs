@@ -11,3 +11,10 @@
 //! - [`trash`]: where deleted ones lie until they are swept or brought back
 
 pub mod birth;
+pub mod create;
+pub mod fetch;
+pub mod fetched;
+pub mod folders;
+pub mod port;
+pub mod program;
+pub mod source;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use toml_edit::{DocumentMut, Item, TableLike};
+use toml_edit::{DocumentMut, Item, Table, TableLike};
 
 use super::edit::implicit;
 
@@ -76,6 +76,12 @@ impl Manifest {
     pub(super) fn entries<'a>(&'a self, part: &str) -> impl Iterator<Item = (&'a str, &'a dyn TableLike)> {
         let table = self.item(&format!("tool.comfrey.{part}")).and_then(Item::as_table_like);
         table.into_iter().flat_map(|table| table.iter()).filter_map(|(key, item)| Some((key, item.as_table_like()?)))
+    }
+
+    /// `[project]`, made when absent; nothing where that is a value.
+    pub(super) fn project(&mut self) -> Option<&mut dyn TableLike> {
+        let fresh = || Item::Table(Table::new());
+        self.document.as_table_mut().entry("project").or_insert_with(fresh).as_table_like_mut()
     }
 
     /// `[project] name`.

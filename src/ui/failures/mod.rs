@@ -7,6 +7,7 @@ mod digest;
 mod environment;
 mod history;
 mod launch;
+mod making;
 mod models;
 mod net;
 mod platform;
