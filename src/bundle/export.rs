@@ -509,7 +509,7 @@ pub fn write(store: &Store, contents: &Contents, target: &Path, observer: &dyn O
         _ => Path::new("."),
     };
     let io_error = |source| ExportError::Io { path: target.to_owned(), source };
-    let aside = tempfile::Builder::new().prefix(".comfrey-export-").tempfile_in(folder).map_err(io_error)?;
+    let aside = durable::new_aside(folder, ".comfrey-export-").map_err(io_error)?;
     let seconds = u64::try_from(contents.lock.snapshot.time.milliseconds / 1000).unwrap_or(0);
     observer.started("exporting", Unit::Bytes, Some(contents.size()));
     let output = BufWriter::with_capacity(1 << 18, aside.as_file());

@@ -86,7 +86,7 @@ impl Container {
 /// Puts bytes in place of a file, so that it has the old ones or the new ones whatever happens.
 pub(super) fn replace(path: &Path, parts: &[&[u8]]) -> std::io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
-    let mut aside = tempfile::Builder::new().prefix(".new-").tempfile_in(folder)?;
+    let mut aside = durable::new_aside(folder, ".new-")?;
     for part in parts {
         aside.write_all(part)?;
     }

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::path::{Component, Path, PathBuf};
 
 use crate::models::ModelRoots;
+use crate::platform::durable;
 use crate::store::{self, Store, StoreOptions};
 
 use super::config::{Config, ConfigError, Key};
@@ -329,7 +330,7 @@ pub fn same_place(a: &Path, b: &Path) -> bool {
 pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), WorkspaceError> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let write = || -> io::Result<()> {
-        let mut file = tempfile::Builder::new().prefix(".comfrey-").tempfile_in(folder)?;
+        let mut file = durable::new_aside(folder, ".comfrey-")?;
         file.write_all(bytes)?;
         #[cfg(unix)]
         {

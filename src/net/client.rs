@@ -210,11 +210,24 @@ fn cause(error: reqwest::Error) -> Cause {
         Cause::TimedOut
     } else if error.is_builder() || error.is_redirect() {
         Cause::Address(told(error))
+    } else if is_untrusted(&error) {
+        Cause::Untrusted(told(error))
     } else if error.is_connect() {
         Cause::Unreachable(told(error))
     } else {
         Cause::Cut(told(error))
     }
+}
+
+/// Whether the host's certificate is what went wrong: that does not pass by waiting.
+fn is_untrusted(error: &(dyn std::error::Error + 'static)) -> bool {
+    let within = |error: &(dyn std::error::Error + 'static)| {
+        // An error of input and output hides what it was made of from those who ask for its source.
+        let held = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        let tls = held.and_then(|held| held.downcast_ref()).or_else(|| error.downcast_ref::<rustls::Error>());
+        matches!(tls, Some(rustls::Error::InvalidCertificate(_)))
+    };
+    std::iter::successors(Some(error), |error| error.source()).any(within)
 }
 
 /// What lies at the bottom of an error, without the address: that can hold a secret.
@@ -228,4 +241,18 @@ fn deepest(error: &dyn std::error::Error) -> String {
         deepest = source;
     }
     deepest.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_certificate_that_is_not_trusted_is_told_from_a_host_that_is_not_there() {
+        let certificate = rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer);
+        assert!(is_untrusted(&std::io::Error::other(certificate.clone())));
+        assert!(is_untrusted(&certificate));
+        assert!(!is_untrusted(&rustls::Error::DecryptError));
+        assert!(!is_untrusted(&std::io::Error::other("refused")));
+    }
 }

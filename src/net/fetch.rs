@@ -109,6 +109,8 @@ pub struct FetchError {
 pub enum Cause {
     #[error("no host could be reached: {0}")]
     Unreachable(String),
+    #[error("the host's certificate is not trusted: {0}")]
+    Untrusted(String),
     #[error("the host did not answer in time")]
     TimedOut,
     #[error("the connection was cut: {0}")]

@@ -4,6 +4,20 @@ use std::fs::{File, Metadata};
 use std::io;
 use std::path::Path;
 
+/// A new file in `folder`, to be filled and then given the name of another: whoever may read that one may read this. It is removed when it
+/// is dropped before.
+///
+/// # Errors
+/// The file system's.
+pub fn new_aside(folder: &Path, prefix: &str) -> io::Result<tempfile::NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(prefix);
+    // As any other file is made: the user's mask says who may read it. Left alone, it would be for its owner only.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder.tempfile_in(folder)
+}
+
 /// Fills `bytes` from `offset` on. Errors: `UnexpectedEof` when the file ends before.
 pub fn read_exact_at(file: &File, bytes: &mut [u8], offset: u64) -> io::Result<()> {
     #[cfg(unix)]
@@ -187,4 +201,20 @@ pub fn allow_removal(path: &Path, metadata: &Metadata) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn a_file_made_aside_is_readable_by_whoever_may_read_a_new_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let plain = dir.path().join("plain");
+        std::fs::write(&plain, "").unwrap();
+        let aside = new_aside(dir.path(), ".new-").unwrap();
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode();
+        assert_eq!(mode(aside.path()), mode(&plain));
+    }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::platform::child::ProcessId;
+use crate::platform::durable;
 use crate::platform::lock::{Access, LockFile};
 use crate::platform::process;
 
@@ -69,7 +70,7 @@ impl Record {
     fn write(&self, folder: &Path) -> std::io::Result<()> {
         let bytes = serde_json::to_vec(self).map_err(std::io::Error::other)?;
         // Not synced: after a power cut nothing runs.
-        let file = tempfile::Builder::new().prefix(".comfrey-").tempfile_in(folder)?;
+        let file = durable::new_aside(folder, ".comfrey-")?;
         std::fs::write(file.path(), bytes)?;
         let path = file.into_temp_path();
         crate::platform::durable::rename(&path, &folder.join(FILE))?;

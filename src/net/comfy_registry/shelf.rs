@@ -56,7 +56,7 @@ impl Shelf {
     pub fn put(&self, url: &str, kept: &Kept) -> io::Result<()> {
         std::fs::create_dir_all(&self.folder)?;
         let note = Note { url, fetched: kept.fetched, validators: kept.validators.clone() };
-        let mut aside = tempfile::Builder::new().prefix(".new-").tempfile_in(&self.folder)?;
+        let mut aside = durable::new_aside(&self.folder, ".new-")?;
         aside.write_all(&serde_json::to_vec(&note)?)?;
         aside.write_all(b"\n")?;
         aside.write_all(&kept.bytes)?;

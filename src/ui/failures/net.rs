@@ -13,6 +13,9 @@ impl From<FetchError> for Failure {
             Cause::Unreachable(_) | Cause::TimedOut | Cause::Cut(_) => failure.hint(
                 "check the network and, behind a proxy, HTTPS_PROXY and NO_PROXY; what was fetched before still counts",
             ),
+            Cause::Untrusted(_) => failure.hint(
+                "where a proxy of your network signs for others, its certificate belongs into the system's, or into the file that SSL_CERT_FILE names",
+            ),
             Cause::NotFound(_) => failure.hint("the address may have moved; name another one"),
             Cause::Refused(_) => failure.hint("the host may want a token, or not serve this place"),
             Cause::TooMany { .. } => failure.hint("wait, then run it again"),
