@@ -13,6 +13,7 @@
 //! - [`adopt`]: taking an installation as it lies
 //! - [`lock`]: one writer an environment
 //! - [`launch`]: its ComfyUI as a running program
+//! - [`doctor`]: what is wrong with it, how that is known, and what mends it
 //!
 //! From files to a snapshot:
 //!
@@ -52,6 +53,7 @@ pub mod compare;
 pub mod config;
 pub mod copies;
 pub mod discover;
+pub mod doctor;
 pub mod draft;
 #[allow(clippy::module_inception, reason = "the floor is named for its main concept, which has a room of its own")]
 pub mod environment;

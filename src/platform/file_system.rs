@@ -37,6 +37,28 @@ pub fn of(folder: &Path) -> io::Result<FileSystem> {
     }
 }
 
+/// How many bytes may still be written to the disk that holds `folder`.
+pub fn free_bytes(folder: &Path) -> io::Result<u64> {
+    #[cfg(unix)]
+    {
+        let disk = rustix::fs::statvfs(folder)?;
+        Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
+    }
+    #[cfg(windows)]
+    {
+        use std::os::windows::ffi::OsStrExt;
+        use windows_sys::Win32::Storage::FileSystem::GetDiskFreeSpaceExW;
+        let name: Vec<u16> = folder.as_os_str().encode_wide().chain([0]).collect();
+        let mut free = 0;
+        let (total, all) = (std::ptr::null_mut(), std::ptr::null_mut());
+        // SAFETY: the name ends with a zero, and the number is written by the call.
+        match unsafe { GetDiskFreeSpaceExW(name.as_ptr(), &mut free, total, all) } {
+            0 => Err(io::Error::last_os_error()),
+            _ => Ok(free),
+        }
+    }
+}
+
 /// True when a file or folder can be made in `folder`.
 pub fn may_write(folder: &Path) -> bool {
     #[cfg(unix)]
@@ -68,6 +90,7 @@ mod tests {
         std::fs::create_dir(dir.path().join("a")).unwrap();
         assert_eq!(of(dir.path()).unwrap(), of(&dir.path().join("a")).unwrap());
         assert!(may_write(dir.path()));
+        assert!(free_bytes(dir.path()).unwrap() > 0);
     }
 
     #[cfg(target_os = "linux")]

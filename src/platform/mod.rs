@@ -1,5 +1,6 @@
 //! What differs between systems: one file a subject, with an implementation for each.
 //!
+//! - [`accelerator`]: what the machine can compute with
 //! - [`child`]: programs that are started with all that they start, and end together
 //! - [`durable`]: reading and writing at a position, making files and folders survive a power cut
 //! - [`folder`]: a folder held open, in which no link is followed
@@ -14,6 +15,7 @@
 //! - [`process`]: programs that run on this machine
 //! - [`reading`]: reading at a position, mapped where that is faster, and how many readers a disk likes
 
+pub mod accelerator;
 pub mod child;
 pub mod durable;
 pub mod file_system;

@@ -28,6 +28,7 @@ use crate::plumbing::write_tree::WriteTree;
 use crate::porcelain::catalog::Catalog;
 use crate::porcelain::commit::Commit;
 use crate::porcelain::diff::Diff;
+use crate::porcelain::doctor::Doctor;
 use crate::porcelain::export::Export;
 use crate::porcelain::import::Import;
 use crate::porcelain::log::Log;
@@ -94,6 +95,8 @@ enum Verb {
     Diff(Diff),
     /// Print the paths that differ between two trees
     DiffTree(DiffTree),
+    /// Look for what is wrong, and for the command that mends it
+    Doctor(Doctor),
     /// Write a version to a file that others can import
     Export(Export),
     /// Check the store, and repair it
@@ -179,6 +182,7 @@ impl Verb {
             Verb::Demo(command) => command.run(session),
             Verb::Diff(command) => command.run(session),
             Verb::DiffTree(command) => command.run(session),
+            Verb::Doctor(command) => command.run(session),
             Verb::Export(command) => command.run(session),
             Verb::Fsck(command) => command.run(session),
             Verb::Gc(command) => command.run(session),

@@ -9,6 +9,7 @@ pub mod create;
 pub mod demo;
 pub mod diff;
 pub mod dispatch;
+pub mod doctor;
 pub mod export;
 pub mod help;
 pub mod import;

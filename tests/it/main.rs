@@ -9,6 +9,7 @@ mod comfy_registry;
 mod commit;
 mod create;
 mod demo;
+mod doctor;
 mod documents;
 mod fsck;
 mod gc;
