@@ -471,7 +471,7 @@ fn word(source: &NodeSource) -> &'static str {
         NodeSource::Registry { .. } => "registry",
         NodeSource::Git { .. } => "git",
         NodeSource::Development => "development",
-        NodeSource::Manual => "manual",
+        NodeSource::Archive { .. } | NodeSource::Manual => "manual",
     }
 }
 

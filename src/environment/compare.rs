@@ -160,7 +160,15 @@ impl Compare<'_> {
         }
         for (path, old, new) in plan.pairs {
             let path = nodes.join_path(&path);
-            if old.is_some() && (linked.contains(&path) || self.facts.is_linked(&path)) {
+            if let Some(old) = &old
+                && (linked.contains(&path) || self.facts.is_linked(&path))
+            {
+                // Taken away is the link; what it leads to is not touched.
+                if new.is_none() && extra == Extra::Remove {
+                    let old = Entry { kind: EntryKind::Symlink, ..old.clone() };
+                    self.steps.push(Step::Remove { path, old });
+                    continue;
+                }
                 let reason = "a link to a folder elsewhere, whose files belong to whoever works there";
                 self.steps.push(Step::LeftAlone { path, reason });
                 continue;

@@ -7,13 +7,13 @@ use crate::models::index::Depth;
 use crate::models::{IndexedFile, Inventory, ModelIndex, Sources};
 use crate::object::{Encoded, Entry, EntryKind, EntryName, Kind, ObjectId, RelativePath, Tree};
 use crate::resolve::{Choose, ChooseError, Installed};
-use crate::worktree::{self, Trees, build_tree};
+use crate::worktree::{self, build_tree};
 
 use super::layout;
 use super::manifest::{ComfyUiFacts, Manifest, ManifestError, ModelFacts, NodeFacts, WorkflowFacts};
 use super::nodes;
 use super::readings;
-use super::snapshot_tree::{MANIFEST, MODELS, NODES, PARKED, node_name};
+use super::snapshot_tree::{MANIFEST, MODELS};
 use super::state::{self, FoundWorkflow, Keep, State, StateError, Surroundings};
 use super::uses::{self, Asking, Meaning, Uses, UsesError};
 
@@ -88,7 +88,7 @@ pub fn draft<'a>(around: &Surroundings<'a>, keep: Keep<'_>, choose: &mut dyn Cho
     let Models { files, unread, .. } = draft;
     let models = models_of(&uses, &files, &manifest, &Sources::new(around.store).all()?);
     manifest.set_environment(&comfyui_facts(around, &manifest), python_version(around).as_deref());
-    manifest.set_nodes(&node_facts(around, &state)?);
+    manifest.set_nodes(&node_facts(around, &state, &manifest.nodes())?);
     manifest.set_workflows(&workflow_facts(&state, &uses, &files));
     manifest.set_models(&models.iter().map(|(_, id, facts)| (*id, facts.clone())).collect());
     let models = model_entry(keep, &state, &models)?;
@@ -268,33 +268,14 @@ fn workflow_facts(
     uses.workflows.iter().filter_map(facts).collect()
 }
 
-/// Every node of the state with where it came from, by its key in the manifest.
-pub fn node_facts(around: &Surroundings<'_>, state: &State<'_>) -> Result<BTreeMap<String, NodeFacts>, DraftError> {
-    let custom_nodes = around.environment.custom_nodes_dir();
-    let mut found = Vec::new();
-    if let Some(nodes) = state.entries.get(NODES) {
-        let nodes = state.trees.tree(&nodes.id)?;
-        let parked = nodes.get(PARKED).filter(|entry| entry.kind == EntryKind::Tree);
-        let parked = parked.map(|entry| state.trees.tree(&entry.id)).transpose()?.unwrap_or_default();
-        let folder = RelativePath::new(PARKED).map_err(StateError::from)?;
-        let top = nodes.entries().iter().map(|entry| (RelativePath::root().join(&entry.name), entry));
-        let inner = parked.entries().iter().map(|entry| (folder.join(&entry.name), entry));
-        for (path, entry) in top.chain(inner) {
-            if let Some(name) = node_name(&path, entry.kind) {
-                found.push((path, name, entry.id));
-            }
-        }
-    }
-    // Enabled ones take their name first; what is off under the same name keeps its whole name.
-    found.sort_by_key(|(path, name, _)| (name.disabled, path.clone()));
-    let mut facts = BTreeMap::new();
-    for (path, name, tree) in found {
-        let key = if facts.contains_key(&name.base) { path.to_string() } else { name.base.clone() };
-        let (source, version) = nodes::source(&path.below(&custom_nodes));
-        let path = format!("{NODES}/{path}");
-        facts.insert(key, NodeFacts { path, source, version, disabled: name.disabled, tree });
-    }
-    Ok(facts)
+/// Every node of the state with where it came from, by its key in the manifest. `known` is what that says of them so far.
+pub fn node_facts(
+    around: &Surroundings<'_>,
+    state: &State<'_>,
+    known: &BTreeMap<String, NodeFacts>,
+) -> Result<BTreeMap<String, NodeFacts>, DraftError> {
+    let found = nodes::survey(around, state, known)?;
+    Ok(found.into_iter().map(|node| (node.key.clone(), node.facts())).collect())
 }
 
 /// Where this environment's ComfyUI came from. Of one that Comfrey made the manifest says it.

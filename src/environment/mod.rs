@@ -23,8 +23,7 @@
 //! - [`readings`]: what workflows say
 //! - [`uses`]: what they use: models and packages
 //! - [`needs`]: what workflows need, and whether it is here
-//! - [`nodes`]: where a custom node came from
-//! - [`installed`]: the packages that lie in `custom_nodes`, and the node types that they define
+//! - [`nodes`]: custom nodes: where they came from, what they are, and how they come, change and go
 //! - [`manifest`]: `.cec/pyproject.toml`, read and edited with its comments
 //! - [`draft`]: what a commit would record
 //! - [`resolving`]: answers for workflows, remembered and, if wished, written into them
@@ -60,7 +59,6 @@ pub mod environment;
 pub mod fresh_trees;
 pub mod git;
 pub mod head;
-pub mod installed;
 pub mod journal;
 pub mod launch;
 pub mod layout;

@@ -10,8 +10,8 @@ use crate::resolve::Automatic;
 use crate::workflow::file::Held;
 
 use super::draft::DraftError;
-use super::installed::installed;
 use super::manifest::Manifest;
+use super::nodes::installed;
 use super::readings::{self, Reading};
 use super::resolving::unknown_types;
 use super::state::{FoundWorkflow, StateError, Surroundings};

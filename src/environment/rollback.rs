@@ -7,7 +7,7 @@ use crate::history::{self, Objects, Refs, undo::Step as UndoStep};
 use crate::models::Sources;
 use crate::object::{Encoded, Entry, ObjectId, RelativePath, Snapshot, Tree};
 use crate::store::Writer;
-use crate::worktree::Trees;
+use crate::worktree::{Trees, graft};
 
 use super::commit::{self, CommitError, Who, copies, surroundings};
 use super::compare::{self, Facts, ModelPlace};
@@ -52,11 +52,21 @@ impl From<DraftError> for RollbackError {
     }
 }
 
+/// What the working files are to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Goal {
+    /// What they are.
+    AsTheyAre,
+    /// Those of this root tree.
+    Tree(ObjectId),
+    /// What they are, but for these paths of a snapshot: the entry that shall be there, or nothing. Objects are in the store already.
+    Edited(Vec<(RelativePath, Option<Entry>)>),
+}
+
 /// What shall be brought about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
-    /// The root tree that the working state is to equal.
-    pub tree: Option<ObjectId>,
+    pub goal: Goal,
     pub extra: Extra,
     pub scope: Scope,
     /// The refs after it.
@@ -70,8 +80,21 @@ impl Target {
     /// The files of a version; history stays as it is.
     pub fn version(snapshot: &Snapshot) -> Self {
         Target {
-            tree: Some(snapshot.tree),
+            goal: Goal::Tree(snapshot.tree),
             extra: Extra::Disable,
+            scope: Scope::Files,
+            refs: RefEdit::Nothing,
+            version: None,
+            undoes: None,
+        }
+    }
+
+    /// The working files with some of them changed; history stays.
+    pub fn edited(edits: Vec<(RelativePath, Option<Entry>)>) -> Self {
+        Target {
+            goal: Goal::Edited(edits),
+            // Nothing goes but what is said to.
+            extra: Extra::Remove,
             scope: Scope::Files,
             refs: RefEdit::Nothing,
             version: None,
@@ -87,7 +110,7 @@ impl Target {
         let now = Head::of(around.store, environment)?;
         let then = Head::in_refs(around.store, environment, &step.refs, None)?;
         Ok(Target {
-            tree: restore.as_ref().map(|snapshot| snapshot.tree),
+            goal: restore.as_ref().map_or(Goal::AsTheyAre, |snapshot| Goal::Tree(snapshot.tree)),
             extra: Extra::Remove,
             scope: restore.as_ref().map_or(Scope::Manifest, restore_point::scope),
             refs: take(environment, &step.refs),
@@ -124,7 +147,18 @@ pub fn prepare<'a>(
         Keep::IdsOnly => crate::worktree::KeepTree::keep(&state.trees, &current)?,
     };
     let mut plan = Plan::default();
-    if let Some(tree) = &target.tree {
+    let goal = match &target.goal {
+        Goal::AsTheyAre => None,
+        Goal::Tree(tree) => Some(*tree),
+        Goal::Edited(edits) => {
+            let edit = |tree: ObjectId, (path, entry): &(RelativePath, Option<Entry>)| {
+                graft(&state.trees, &state.trees, Some(&tree), path, entry.clone()).map(|(id, _)| id)
+            };
+            // Trees on the way are looked at and not kept: what is written are the entries.
+            Some(edits.iter().try_fold(crate::worktree::KeepTree::keep(&state.trees, &current)?, edit)?)
+        }
+    };
+    if let Some(tree) = &goal {
         let facts = OnDisk::new(around, &state, tree)?;
         plan = compare::between(&state.trees, &facts, &id, tree, target.extra)?;
         if target.scope == Scope::Manifest {
@@ -151,6 +185,42 @@ pub fn carry_out<'a>(
     target: &Target,
     who: &Who,
 ) -> Result<Prepared<'a>, RollbackError> {
+    let prepared = stage(around, head, target, who)?;
+    prepared.transaction.carry_out(prepared.planned)?;
+    Ok(prepared.prepared)
+}
+
+/// The same, with `between` done once the files are in place: where it fails, all is put back.
+///
+/// # Errors
+/// The same, and those of `between`.
+pub fn carry_out_with<'a, E: From<RollbackError>>(
+    around: &Surroundings<'a>,
+    head: &Head,
+    target: &Target,
+    who: &Who,
+    between: impl FnOnce(&Prepared<'a>) -> Result<(), E>,
+) -> Result<Prepared<'a>, E> {
+    let Staged { prepared, mut transaction, planned } = stage(around, head, target, who)?;
+    transaction.try_out().map_err(RollbackError::from)?;
+    between(&prepared)?;
+    transaction.carry_out(planned).map_err(RollbackError::from)?;
+    Ok(prepared)
+}
+
+/// All that is needed, beside the files that it is for.
+struct Staged<'r, 'a> {
+    prepared: Prepared<'a>,
+    transaction: Transaction<'r>,
+    planned: Planned,
+}
+
+fn stage<'r, 'a>(
+    around: &'r Surroundings<'a>,
+    head: &Head,
+    target: &Target,
+    who: &Who,
+) -> Result<Staged<'r, 'a>, RollbackError> {
     let writer: Writer = around.store.writer()?;
     let prepared = prepare(around, head, target, Keep::Stored(&writer))?;
     if !prepared.plan.is_empty() {
@@ -174,7 +244,7 @@ pub fn carry_out<'a>(
             return Err(RollbackError::Changed);
         }
     }
-    transaction.carry_out(Planned {
+    let planned = Planned {
         command: who.command.clone(),
         author: who.author.clone(),
         time: who.time,
@@ -182,8 +252,8 @@ pub fn carry_out<'a>(
         undoes: target.undoes,
         base: head.operation,
         refs: target.refs.clone(),
-    })?;
-    Ok(prepared)
+    };
+    Ok(Staged { prepared, transaction, planned })
 }
 
 fn check_all_read(state: &State<'_>) -> Result<(), RollbackError> {

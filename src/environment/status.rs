@@ -20,9 +20,9 @@ use crate::worktree::{Problem, Trees, walk_tree};
 use super::compare::ModelPlace;
 use super::draft::{comfyui_facts, workflow_bytes};
 use super::head::Head;
-use super::installed::installed;
 use super::manifest::{Answer, ComfyUiFacts, Manifest, ModelFacts, NodeFacts};
 use super::model_place;
+use super::nodes::{Origin, installed};
 use super::rollback::{RollbackError, manifest_in};
 use super::snapshot_tree::{COMFYUI, MANIFEST, MODELS, NODES, PARKED, UV_LOCK, node_name, workflow_key};
 use super::state::{self, FoundWorkflow, Keep, State, Surroundings};
@@ -355,7 +355,10 @@ impl Look<'_, '_> {
     fn modified(&mut self, name: &str, path: &RelativePath, known: &BTreeMap<String, NodeFacts>) {
         let place = format!("{NODES}/{path}");
         let before = known.values().find(|facts| facts.path == place);
-        let (source, version) = super::nodes::source(&path.below(&self.around.environment.custom_nodes_dir()));
+        let remembered = self.on_disk.nodes();
+        let remembered = remembered.values().find(|facts| facts.path == place);
+        let origin = Origin::of(&path.below(&self.around.environment.custom_nodes_dir())).or_remembered(remembered);
+        let (source, version) = (origin.source, origin.version);
         let short = |version: Option<String>, source: &super::manifest::NodeSource| match (version, source) {
             (_, super::manifest::NodeSource::Git { commit: Some(commit), .. }) => {
                 Some(commit.chars().take(10).collect())

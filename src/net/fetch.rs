@@ -140,6 +140,23 @@ pub enum Cause {
     Interrupted,
 }
 
+impl Cause {
+    /// True where the network is in the way, rather than what was asked for.
+    pub fn is_no_network(&self) -> bool {
+        matches!(
+            self,
+            Cause::Unreachable(_)
+                | Cause::TimedOut
+                | Cause::Cut(_)
+                | Cause::TooMany { .. }
+                | Cause::Status(_)
+                | Cause::WebPage
+                | Cause::PageForFile
+                | Cause::Offline
+        )
+    }
+}
+
 fn later(after: Option<Duration>) -> String {
     after.map_or_else(String::new, |after| format!(", and none for {} s", after.as_secs()))
 }

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value};
 
 use crate::catalog::{Catalog, NodeReference, Reference};
-use crate::environment::installed::installed;
 use crate::environment::manifest::{self, Manifest};
+use crate::environment::nodes::installed;
 use crate::environment::readings::need;
 use crate::environment::{Environment, Workspace};
 use crate::models::index::Depth;

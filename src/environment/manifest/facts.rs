@@ -14,6 +14,8 @@ pub enum NodeSource {
     Git { url: String, commit: Option<String> },
     /// Someone's working folder: a link to it, or a repository without a remote.
     Development,
+    /// An archive or file that was fetched from this address, or copied from this path.
+    Archive { url: String },
     /// Put there by hand, from nobody knows where.
     Manual,
 }
@@ -28,6 +30,8 @@ pub struct NodeFacts {
     pub disabled: bool,
     /// The tree of its files, or the blob of a node that is one file.
     pub tree: ObjectId,
+    /// The same as its source gave it, where it was edited since.
+    pub fetched: Option<ObjectId>,
 }
 
 /// One workflow: its file and the models it refers to.

@@ -18,25 +18,46 @@ impl Manifest {
         let Some(part) = self.part("nodes") else { return };
         keep_only(part, |key, _| nodes.contains_key(key));
         for (key, facts) in nodes {
-            let Some(table) = entry(part, key) else { continue };
-            let (source, id, url, commit) = match &facts.source {
-                NodeSource::Registry { id } => ("registry", Some(id), None, None),
-                NodeSource::Git { url, commit } => ("git", None, Some(url), commit.as_ref()),
-                NodeSource::Development => ("development", None, None, None),
-                NodeSource::Manual => ("manual", None, None, None),
-            };
-            set(table, "source", Some(source.into()));
-            set(table, "id", id.filter(|id| *id != key).map(|id| id.as_str().into()));
-            set(table, "url", url.map(|url| url.as_str().into()));
-            set(table, "commit", commit.map(|commit| commit.as_str().into()));
-            set(table, "version", facts.version.as_deref().map(Value::from));
-            let usual = facts.path == format!("nodes/{key}");
-            set(table, "path", (!usual).then(|| facts.path.as_str().into()));
-            set(table, "disabled", facts.disabled.then(|| true.into()));
-            set(table, "tree", Some(facts.tree.to_hex().into()));
+            set_node(part, key, facts);
         }
         in_order(part);
     }
+
+    /// Makes one entry of `[tool.comfrey.nodes]` say this, and leaves the others.
+    pub fn set_node(&mut self, key: &str, facts: &NodeFacts) {
+        let Some(part) = self.part("nodes") else { return };
+        set_node(part, key, facts);
+        in_order(part);
+    }
+
+    /// Takes one entry of `[tool.comfrey.nodes]` away.
+    pub fn remove_node(&mut self, key: &str) {
+        if let Some(part) = self.part("nodes") {
+            part.remove(key);
+        }
+    }
+}
+
+fn set_node(part: &mut dyn TableLike, key: &str, facts: &NodeFacts) {
+    let Some(table) = entry(part, key) else { return };
+    let (source, id, url, commit) = match &facts.source {
+        NodeSource::Registry { id } => ("registry", Some(id), None, None),
+        NodeSource::Git { url, commit } => ("git", None, Some(url), commit.as_ref()),
+        NodeSource::Development => ("development", None, None, None),
+        NodeSource::Archive { url } => ("manual", None, Some(url), None),
+        NodeSource::Manual => ("manual", None, None, None),
+    };
+    set(table, "source", Some(source.into()));
+    set(table, "id", id.filter(|id| *id != key).map(|id| id.as_str().into()));
+    set(table, "url", url.map(|url| url.as_str().into()));
+    set(table, "commit", commit.map(|commit| commit.as_str().into()));
+    set(table, "version", facts.version.as_deref().map(Value::from));
+    let usual = facts.path == format!("nodes/{key}");
+    set(table, "path", (!usual).then(|| facts.path.as_str().into()));
+    set(table, "disabled", facts.disabled.then(|| true.into()));
+    set(table, "tree", Some(facts.tree.to_hex().into()));
+    let edited = facts.fetched.filter(|fetched| *fetched != facts.tree);
+    set(table, "fetched", edited.map(|fetched| fetched.to_hex().into()));
 }
 
 fn node_facts(key: &str, table: &dyn TableLike) -> Option<NodeFacts> {
@@ -44,7 +65,7 @@ fn node_facts(key: &str, table: &dyn TableLike) -> Option<NodeFacts> {
         Some("registry") => NodeSource::Registry { id: text(table, "id").unwrap_or_else(|| key.to_owned()) },
         Some("git") => NodeSource::Git { url: text(table, "url").unwrap_or_default(), commit: text(table, "commit") },
         Some("development") => NodeSource::Development,
-        _ => NodeSource::Manual,
+        _ => text(table, "url").map_or(NodeSource::Manual, |url| NodeSource::Archive { url }),
     };
     Some(NodeFacts {
         path: text(table, "path").unwrap_or_else(|| format!("nodes/{key}")),
@@ -52,5 +73,6 @@ fn node_facts(key: &str, table: &dyn TableLike) -> Option<NodeFacts> {
         version: text(table, "version"),
         disabled: flag(table, "disabled"),
         tree: text(table, "tree")?.parse().ok()?,
+        fetched: text(table, "fetched").and_then(|text| text.parse().ok()),
     })
 }

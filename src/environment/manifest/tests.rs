@@ -16,6 +16,7 @@ fn node(key: &str) -> (String, NodeFacts) {
         version: Some("8.22.2".into()),
         disabled: false,
         tree: id(key),
+        fetched: None,
     };
     (key.to_owned(), facts)
 }

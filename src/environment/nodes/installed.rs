@@ -6,17 +6,14 @@
 //! LiteGraph.
 
 use std::collections::HashSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rayon::iter::{IntoParallelRefMutIterator, ParallelIterator};
 use walkdir::WalkDir;
 
-use crate::object::{EntryKind, EntryName, RelativePath};
 use crate::resolve::{Installed, InstalledPackage};
 
-use super::manifest::NodeSource;
-use super::nodes;
-use super::snapshot_tree::{PARKED, node_name};
+use super::placed::placed;
 
 /// Larger files hold data, or what a tool wrote.
 const LARGEST: u64 = 4 << 20;
@@ -27,45 +24,24 @@ const LONGEST: usize = 200;
 
 /// Every package in `custom_nodes`, with the types among `wanted` that its files define; without any no file is read.
 pub fn installed(custom_nodes: &Path, wanted: &HashSet<&str>) -> Installed {
-    let mut found: Vec<(PathBuf, InstalledPackage)> = listed(custom_nodes, &RelativePath::root());
-    if let Ok(parked) = EntryName::new(PARKED) {
-        found.extend(listed(&custom_nodes.join(PARKED), &RelativePath::root().join(&parked)));
-    }
-    found.sort_by(|a, b| a.0.cmp(&b.0));
+    let mut found: Vec<_> = placed(custom_nodes)
+        .into_iter()
+        .map(|node| {
+            let package = InstalledPackage {
+                folder: node.name.base,
+                id: node.origin.project.clone(),
+                repository: node.origin.repository().map(str::to_owned),
+                version: node.origin.version,
+                disabled: node.name.disabled,
+                types: HashSet::new(),
+            };
+            (node.path, package)
+        })
+        .collect();
     if !wanted.is_empty() {
         found.par_iter_mut().for_each(|(path, package)| package.types = types(path, wanted));
     }
     Installed { packages: found.into_iter().map(|(_, package)| package).collect() }
-}
-
-/// The packages directly in a folder, which lies at `at` below `custom_nodes`. A folder that cannot be read has none.
-fn listed(folder: &Path, at: &RelativePath) -> Vec<(PathBuf, InstalledPackage)> {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let package = |entry: std::fs::DirEntry| {
-        let path = entry.path();
-        // A link is what it leads to.
-        let kind = if path.is_dir() { EntryKind::Tree } else { EntryKind::File };
-        let name = EntryName::new(entry.file_name().to_str()?).ok()?;
-        if name.as_str().starts_with("__pycache__") || name.as_str() == ".git" {
-            return None;
-        }
-        let name = node_name(&at.join(&name), kind)?;
-        let (source, version) = nodes::source(&path);
-        let repository = match source {
-            NodeSource::Git { url, .. } => Some(url),
-            _ => None,
-        };
-        let package = InstalledPackage {
-            folder: name.base,
-            id: nodes::project_name(&path),
-            repository,
-            version,
-            disabled: name.disabled,
-            types: HashSet::new(),
-        };
-        Some((path, package))
-    };
-    entries.filter_map(package).collect()
 }
 
 /// The types among `wanted` that the files of a package define.

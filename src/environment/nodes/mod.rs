@@ -1,0 +1,31 @@
+//! Custom nodes: where they came from, what they are, and how they come, change and go.
+//!
+//! What is there:
+//!
+//! - [`origin`]: where a node came from
+//! - [`placed`]: what lies in `custom_nodes`
+//! - [`mod@installed`]: the node types that their files define
+//! - [`mod@survey`]: every node of a working state, with what the manifest says of it
+//!
+//! What is to come:
+//!
+//! - [`request`]: what a user types for it
+//! - [`fetch`]: its files, into the store
+//! - [`kept`]: what was fetched before
+//! - [`error`]: what can go wrong
+
+pub mod error;
+pub mod fetch;
+pub mod installed;
+pub mod kept;
+pub mod origin;
+pub mod placed;
+pub mod request;
+pub mod survey;
+
+pub use error::NodeError;
+pub use fetch::{Fetched, Sources};
+pub use installed::installed;
+pub use origin::Origin;
+pub use request::Request;
+pub use survey::{Edits, Found, Node, find, survey};
