@@ -114,7 +114,7 @@ pub fn workflow_key(path: &RelativePath) -> Option<String> {
 }
 
 /// Something directly in `custom_nodes`, or in its folder `.disabled`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NodeName {
     /// The node's name without the signs of being disabled, as its author writes it.
     pub base: String,

@@ -12,8 +12,17 @@
 //! - [`request`]: what a user types for it
 //! - [`fetch`]: its files, into the store
 //! - [`kept`]: what was fetched before
+//!
+//! And what is to be different:
+//!
+//! - [`steps`]: what is to be done with nodes, decided and not yet done
+//! - [`edits`]: what someone changed in a node, put over another version of it
+//! - [`change`]: the steps as one transaction
+//! - [`scripts`]: what runs by itself, and only with consent
 //! - [`error`]: what can go wrong
 
+pub mod change;
+pub mod edits;
 pub mod error;
 pub mod fetch;
 pub mod installed;
@@ -21,8 +30,11 @@ pub mod kept;
 pub mod origin;
 pub mod placed;
 pub mod request;
+pub mod scripts;
+pub mod steps;
 pub mod survey;
 
+pub use change::{Change, Step};
 pub use error::NodeError;
 pub use fetch::{Fetched, Sources};
 pub use installed::installed;

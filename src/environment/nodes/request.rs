@@ -280,7 +280,7 @@ mod tests {
 
     #[test]
     fn what_names_nothing_is_refused_without_its_secrets() {
-        for text in ["", "  ", "a b", "a/b/c/d", ".hidden", "x\n", "ü"] {
+        for text in ["", "  ", "a b", "a/b/c/d", ".hidden", "x\ny", "ü"] {
             assert!(Request::parse(text, Path::new("/nowhere")).is_err(), "{text}");
         }
         for text in ["x@", "@1.0", "https://github.com/o/n@"] {

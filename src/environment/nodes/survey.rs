@@ -211,7 +211,7 @@ mod tests {
         }
         assert_eq!(key("Impact.disabled"), "Impact.disabled");
         for text in ["kj", "kijai/comfyui-kjnodes", "git@github.com:Kijai/ComfyUI-KJNodes"] {
-            assert_eq!(key(text), "KJ", "{text}");
+            assert_eq!(key(text), "KJ.disabled", "{text}");
         }
         assert_eq!(find(&nodes, "comfyui-inpact-pack"), Found::None(Some("comfyui-impact-pack".into())));
         assert_eq!(find(&nodes, "zzz"), Found::None(None));

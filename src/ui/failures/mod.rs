@@ -10,6 +10,7 @@ mod launch;
 mod making;
 mod models;
 mod net;
+mod nodes;
 mod platform;
 mod python;
 mod resolve;

@@ -1,0 +1,49 @@
+//! What someone changed in a node since it came, and that put over another version of it.
+
+use std::collections::BTreeMap;
+
+use crate::environment::state::State;
+use crate::history::ChangeKind;
+use crate::object::{Entry, ObjectId, RelativePath};
+use crate::worktree::{KeepTree, Trees, graft};
+
+use super::error::NodeError;
+use super::survey::Node;
+
+/// Files that differ, with what they are now; nothing for one that is gone.
+pub type Edited = BTreeMap<RelativePath, Option<Entry>>;
+
+/// What is different in a node from the tree that it came as.
+pub fn since(state: &State<'_>, node: &Node, came: &ObjectId) -> Result<Edited, NodeError> {
+    let mut edited = Edited::new();
+    for change in state.trees.changes(Some(*came), Some(node.entry.id))? {
+        let now = match change.kind {
+            ChangeKind::Deleted => None,
+            _ => crate::worktree::tree_at(&state.trees, &node.entry.id, &change.path)?,
+        };
+        edited.insert(change.path, now);
+    }
+    Ok(edited)
+}
+
+/// A tree with edits over it, and the paths of those that it had changed too: there the edit counts.
+pub fn over<T: Trees + KeepTree>(
+    trees: &T,
+    came: &ObjectId,
+    new: &ObjectId,
+    edited: &Edited,
+) -> Result<(ObjectId, u64, Vec<RelativePath>), NodeError> {
+    let mut tree = *new;
+    let mut size = trees.tree(new)?.size();
+    let mut both = Vec::new();
+    for (path, now) in edited {
+        let at = |root: &ObjectId| crate::worktree::tree_at(trees, root, path);
+        let id = |entry: Option<Entry>| entry.map(|entry| (entry.kind, entry.id));
+        let (before, after) = (id(at(came)?), id(at(new)?));
+        if before != after && after != id(now.clone()) {
+            both.push(path.clone());
+        }
+        (tree, size) = graft(trees, trees, Some(&tree), path, now.clone())?;
+    }
+    Ok((tree, size, both))
+}
