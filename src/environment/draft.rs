@@ -122,7 +122,11 @@ pub fn workflow_bytes(found: &FoundWorkflow) -> Result<Vec<u8>, String> {
     if ObjectId::of_blob(&bytes) == found.id { Ok(bytes) } else { Err("changed while it was read".to_owned()) }
 }
 
-pub(super) fn manifest_on_disk(around: &Surroundings<'_>, state: &State<'_>) -> Result<Manifest, DraftError> {
+/// The manifest as it is on disk; an empty one where there is none.
+///
+/// # Errors
+/// It cannot be read, or is no manifest.
+pub fn manifest_on_disk(around: &Surroundings<'_>, state: &State<'_>) -> Result<Manifest, DraftError> {
     let path = around.environment.manifest_path();
     if !state.entries.contains_key(MANIFEST) {
         return Ok(Manifest::new(around.environment.name().as_str()));

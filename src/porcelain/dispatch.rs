@@ -33,6 +33,7 @@ use crate::porcelain::export::Export;
 use crate::porcelain::import::Import;
 use crate::porcelain::log::Log;
 use crate::porcelain::models::Models;
+use crate::porcelain::node::Node;
 use crate::porcelain::operations::Operations;
 use crate::porcelain::ps::Ps;
 use crate::porcelain::rollback::Rollback;
@@ -120,6 +121,8 @@ enum Verb {
     Man(Man),
     /// The model files of the workspace
     Models(Models),
+    /// The custom nodes of the environment
+    Node(Node),
     /// List what was done, command by command
     Operations(Operations),
     /// Write objects as one stream; ids on standard input
@@ -195,6 +198,7 @@ impl Verb {
             Verb::MakeTree(command) => command.run(session),
             Verb::Man(command) => command.run(session),
             Verb::Models(command) => command.run(session),
+            Verb::Node(command) => command.run(session),
             Verb::Operations(command) => command.run(session),
             Verb::Pack(command) => command.run(session),
             Verb::ParseWorkflow(command) => command.run(session),

@@ -18,6 +18,7 @@ pub mod list;
 pub mod log;
 pub mod man;
 pub mod models;
+pub mod node;
 pub mod operations;
 pub mod ps;
 pub mod rollback;

@@ -15,6 +15,7 @@
 //! - [`plans`]: plans as lines and as JSON
 //! - [`mod@workflow_diff`]: differences of workflows as lines
 //! - [`catalog`]: the catalog of a workspace
+//! - [`online`]: the network, as commands use it
 //! - [`running`]: what commands do that rewrite files which a running ComfyUI reads
 //! - [`working`]: an environment at work
 //! - [`program`]: from `main` to a command body and back to an exit code
@@ -28,6 +29,7 @@ pub mod globals;
 pub mod json;
 pub mod lines_in;
 pub mod model_files;
+pub mod online;
 pub mod operations;
 pub mod plans;
 pub mod program;

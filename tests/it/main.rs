@@ -20,6 +20,7 @@ mod installation;
 mod loopback;
 mod models;
 mod net;
+mod node;
 mod parse_workflow;
 mod plumbing_commit;
 mod resolve;

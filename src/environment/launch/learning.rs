@@ -11,7 +11,7 @@ use crate::models::{Inventory, ModelIndex, ModelRoot};
 use crate::store::Store;
 
 use super::super::environment::Environment;
-use super::super::installed::installed;
+use super::super::nodes::installed;
 
 /// A ComfyUI with thousands of classes and files answers with tens of megabytes.
 pub const LARGEST_ANSWER: u64 = 1 << 30;

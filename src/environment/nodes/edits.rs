@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use crate::environment::fresh_trees::FreshTrees;
 use crate::environment::state::State;
 use crate::history::ChangeKind;
-use crate::object::{Entry, ObjectId, RelativePath};
-use crate::worktree::{KeepTree, Trees, graft};
+use crate::object::{Entry, EntryKind, ObjectId, RelativePath};
+use crate::worktree::{KeepTree, Trees, graft, walk_tree};
 
 use super::error::NodeError;
 use super::survey::Node;
@@ -46,4 +47,17 @@ pub fn over<T: Trees + KeepTree>(
         (tree, size) = graft(trees, trees, Some(&tree), path, now.clone())?;
     }
     Ok((tree, size, both))
+}
+
+/// Puts the trees that [`over`] made into the store. The files that were edited come there with the restore point.
+pub fn keep(trees: &FreshTrees<'_>, tree: &ObjectId) -> Result<(), NodeError> {
+    let writer = trees.store().writer()?;
+    writer.put_value(&trees.tree(tree)?)?;
+    for found in walk_tree(trees, tree) {
+        let (_, entry) = found?;
+        if entry.kind == EntryKind::Tree {
+            writer.put_value(&trees.tree(&entry.id)?)?;
+        }
+    }
+    Ok(writer.publish()?)
 }

@@ -21,13 +21,13 @@ pub enum NodeError {
     #[error(transparent)]
     Request(#[from] NotARequest),
     #[error(transparent)]
-    Registry(#[from] RegistryError),
+    Registry(Box<RegistryError>),
     #[error(transparent)]
     Fetch(#[from] FetchError),
     #[error(transparent)]
-    Git(#[from] GitError),
+    Git(Box<GitError>),
     #[error("{from}: {error}")]
-    Unpack { from: String, error: UnpackError },
+    Unpack { from: String, error: Box<UnpackError> },
     /// The bytes are not those that the address promised.
     #[error("{from}: its SHA-256 is {found}, not {expected}")]
     Digest { from: String, expected: String, found: String },
@@ -73,13 +73,13 @@ pub enum NodeError {
     #[error("{}: {source}", path.display())]
     Io { path: PathBuf, source: io::Error },
     #[error(transparent)]
-    Python(#[from] PythonError),
+    Python(Box<PythonError>),
     #[error(transparent)]
     State(#[from] StateError),
     #[error(transparent)]
-    Draft(#[from] DraftError),
+    Draft(Box<DraftError>),
     #[error(transparent)]
-    Rollback(#[from] RollbackError),
+    Rollback(Box<RollbackError>),
     #[error(transparent)]
     Store(#[from] store::Error),
     #[error(transparent)]
@@ -91,6 +91,19 @@ pub enum NodeError {
     #[error("interrupted")]
     Interrupted,
 }
+
+/// An error of another floor, in a box: it is large, and rare.
+macro_rules! boxed {
+    ($($variant:ident: $error:ty),*) => {
+        $(impl From<$error> for NodeError {
+            fn from(error: $error) -> Self {
+                NodeError::$variant(Box::new(error))
+            }
+        })*
+    };
+}
+
+boxed!(Registry: RegistryError, Git: GitError, Python: PythonError, Draft: DraftError, Rollback: RollbackError);
 
 fn told(version: &Option<String>) -> String {
     version.as_deref().map(|version| format!(", version {version}")).unwrap_or_default()

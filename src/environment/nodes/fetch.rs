@@ -264,7 +264,7 @@ impl Sources<'_> {
     fn unpacked(&self, staging: &Staging, archive: &Path, from: &str) -> Result<PathBuf, NodeError> {
         let folder = staging.new_path();
         let unpacked = unpack(archive, &folder, LIMITS, self.observer);
-        unpacked.map_err(|error| NodeError::Unpack { from: from.to_owned(), error })?;
+        unpacked.map_err(|error| NodeError::Unpack { from: from.to_owned(), error: Box::new(error) })?;
         // Archives of hosts have everything in one folder, those of the registry have not.
         let is_node = folder.join("__init__.py").exists();
         Ok(if is_node { folder } else { only_folder(&folder) })

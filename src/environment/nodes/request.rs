@@ -44,6 +44,14 @@ impl Request {
         if text.is_empty() || text.chars().any(char::is_control) {
             return Err(unclear());
         }
+        if let Some(rest) = text.strip_prefix("file://") {
+            let path = Path::new(if cfg!(windows) { rest.trim_start_matches('/') } else { rest });
+            return match (path.is_file(), path.is_dir() && !is_repository(path)) {
+                (true, _) => Ok(Request::File { path: path.to_owned() }),
+                (_, true) => Ok(Request::Folder { path: path.to_owned() }),
+                _ => Self::git(text, text),
+            };
+        }
         if let Some(request) = Self::path(text, here) {
             return request;
         }
@@ -82,17 +90,16 @@ impl Request {
 
     /// Something on this machine, if the text is a path: one that is there, or that looks like nothing else.
     fn path(text: &str, here: &Path) -> Option<Result<Self, NotARequest>> {
-        let expanded = match (text.strip_prefix("file://"), text.strip_prefix("~/")) {
-            (Some(rest), _) => PathBuf::from(rest),
-            (_, Some(rest)) => std::env::home_dir().unwrap_or_default().join(rest),
-            _ => here.join(text),
+        let expanded = match text.strip_prefix("~/") {
+            Some(rest) => std::env::home_dir().unwrap_or_default().join(rest),
+            None => here.join(text),
         };
         let of = |path: &Path, reference: Option<&str>| {
             let url = || path.to_string_lossy().into_owned();
             match (path.is_file(), is_bare_repository(path), reference) {
                 (true, _, None) => Some(Request::File { path: path.to_owned() }),
                 (false, true, _) => Some(Request::Git { url: url(), reference: reference.map(str::to_owned) }),
-                (false, _, Some(_)) if path.join(".git").exists() => {
+                (false, _, Some(_)) if is_repository(path) => {
                     Some(Request::Git { url: url(), reference: reference.map(str::to_owned) })
                 }
                 (false, _, None) if path.is_dir() => Some(Request::Folder { path: path.to_owned() }),
@@ -113,7 +120,7 @@ impl Request {
             return Some(Ok(found));
         }
         let is_clearly_one = Path::new(text).is_absolute()
-            || ["./", "../", "~/", ".\\", "..\\", "file://"].iter().any(|start| text.starts_with(start))
+            || ["./", "../", "~/", ".\\", "..\\"].iter().any(|start| text.starts_with(start))
             || (!text.contains("://") && FILES.iter().any(|ending| text.to_ascii_lowercase().ends_with(ending)));
         is_clearly_one.then_some(Err(NotARequest::NoPath(expanded)))
     }
@@ -205,6 +212,10 @@ pub fn without_secrets(url: &str) -> String {
 fn is_scp(text: &str) -> bool {
     let Some((user, rest)) = text.split_once('@') else { return false };
     !user.contains('/') && rest.split_once(':').is_some_and(|(host, path)| !host.contains('/') && path.contains('/'))
+}
+
+fn is_repository(path: &Path) -> bool {
+    path.join(".git").exists() || is_bare_repository(path)
 }
 
 fn is_bare_repository(path: &Path) -> bool {

@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::environment::manifest::{NodeFacts, NodeSource};
 use crate::environment::snapshot_tree::{DISABLED, NODES};
 use crate::net::comfy_registry::client::same_version;
-use crate::object::{Entry, EntryKind, EntryName, NameError, ObjectId, RelativePath};
+use crate::object::{Entry, EntryKind, EntryName, ObjectId, RelativePath};
 
 use super::change::Step;
 use super::error::NodeError;
@@ -140,7 +140,7 @@ pub fn facts_of(fetched: &Fetched, path: &RelativePath) -> NodeFacts {
 }
 
 /// A node that was fetched, as an entry of a tree.
-pub fn entry(folder: &str, fetched: &Fetched) -> Result<Entry, NameError> {
+pub fn entry(folder: &str, fetched: &Fetched) -> Result<Entry, NodeError> {
     let kept = &fetched.kept;
     Ok(Entry { name: EntryName::new(folder)?, kind: kept.kind(), id: kept.tree, size: kept.size })
 }

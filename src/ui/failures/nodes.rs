@@ -26,11 +26,11 @@ impl From<NodeError> for Failure {
         let message = error.to_string();
         match error {
             NodeError::Request(error) => error.into(),
-            NodeError::Registry(error) => error.into(),
+            NodeError::Registry(error) => (*error).into(),
             NodeError::Fetch(error) => error.into(),
-            NodeError::Git(error) => error.into(),
+            NodeError::Git(error) => (*error).into(),
             NodeError::Unpack { from, error } => {
-                let failure = Failure::from(error);
+                let failure = Failure::from(*error);
                 Failure { message: format!("{from}: {}", failure.message), ..failure }
             }
             NodeError::Digest { .. } => Failure::new(Exit::Damaged, message)
@@ -82,10 +82,10 @@ impl From<NodeError> for Failure {
                 Failure::new(Exit::Outside, message).hint("everything was put back; leave out --allow-scripts")
             }
             NodeError::Io { path, source } => Failure::io(path.display(), &source),
-            NodeError::Python(error) => error.into(),
+            NodeError::Python(error) => (*error).into(),
             NodeError::State(error) => error.into(),
-            NodeError::Draft(error) => error.into(),
-            NodeError::Rollback(error) => error.into(),
+            NodeError::Draft(error) => (*error).into(),
+            NodeError::Rollback(error) => (*error).into(),
             NodeError::Store(error) => error.into(),
             NodeError::Worktree(error) => error.into(),
             NodeError::History(error) => error.into(),
