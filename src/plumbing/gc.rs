@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use serde_json::{Value, json};
 
+use crate::environment::making::trash::{self, Deleted};
 use crate::store::gc::{self, Done, Fate, Garbage, Models, Options, Plan};
 use crate::ui::program::Command;
 use crate::ui::report::{self, count};
@@ -39,10 +40,24 @@ impl Command for Gc {
             (true, true) => Models::PruneLastCopies,
         };
         let json = session.globals.json;
+        // What an environment in the trash needs counts for as long as the deletion does.
+        let root = store.dir().parent().unwrap_or(store.dir());
+        let trash = trash::sweep(root, options.now.saturating_sub(options.grace), self.dry_run)?;
+        if !json {
+            for old in &trash {
+                let would = if self.dry_run { "would take" } else { "took" };
+                writeln!(
+                    session.out,
+                    "{would} {} out of the trash, deleted {}",
+                    old.environment,
+                    old.time.to_minutes()
+                )?;
+            }
+        }
         if self.dry_run {
             let plan = gc::plan(&store, &options, session.observer)?;
             if json {
-                session.print_json(&document(&plan, None))?;
+                session.print_json(&document(&plan, None, &trash))?;
             } else {
                 show(&plan, session.out, true)?;
             }
@@ -61,7 +76,7 @@ impl Command for Gc {
             session.warn(format_args!("{} was left as it is: {reason}", path.display()))?;
         }
         if json {
-            session.print_json(&document(&plan, Some(&done)))?;
+            session.print_json(&document(&plan, Some(&done), &trash))?;
         } else {
             writeln!(session.out, "freed {}", report::Bytes(done.freed))?;
         }
@@ -112,7 +127,7 @@ fn show(plan: &Plan, out: &mut dyn Write, is_dry: bool) -> Result<(), Failure> {
     Ok(())
 }
 
-fn document(plan: &Plan, done: Option<&Done>) -> Value {
+fn document(plan: &Plan, done: Option<&Done>, trash: &[Deleted]) -> Value {
     let garbage = |one: &Garbage| {
         let (fate, since) = match one.fate {
             Fate::Delete => ("delete", None),
@@ -138,6 +153,7 @@ fn document(plan: &Plan, done: Option<&Done>) -> Value {
         "needed_again": plan.unmarked.len(),
         "shrunk": shrunk.collect::<Vec<_>>(),
         "postponed": plan.postponed,
+        "trash": trash.iter().map(|old| &old.environment).collect::<Vec<_>>(),
         "dry_run": done.is_none(),
     });
     if let Some(done) = done {

@@ -233,7 +233,11 @@ fn report(
     let (name, facts) = (&creation.birth.name, &release.facts);
     writeln!(session.out, "Created `{name}` with ComfyUI {}", create::told(facts))?;
     let reference = facts.reference.as_deref().map(|name| format!(" {name}")).unwrap_or_default();
-    let from = facts.url.clone().unwrap_or_else(|| format!("a {}", facts.source));
+    let from = facts.url.clone().unwrap_or_else(|| match facts.source.as_str() {
+        "git" => "a git repository,".to_owned(),
+        "archive" => "an archive".to_owned(),
+        other => format!("a {other}"),
+    });
     let how = if release.how == How::Fetched { "" } else { ", fetched earlier" };
     writeln!(session.out, "  from {from}{reference}{how}")?;
     writeln!(session.out, "  at {}, port {}", place(workspace, creation).display(), creation.port)?;

@@ -49,9 +49,11 @@ use crate::ui::program::Command;
 use crate::ui::{Exit, Failure, Globals, Session, program};
 
 use super::adopt::Adopt;
+use super::clone::Clone;
 use super::completions::Completions;
 use super::config::Config;
 use super::create::Create;
+use super::delete::Delete;
 use super::demo::Demo;
 use super::init::Init;
 use super::list::List;
@@ -84,6 +86,7 @@ enum Verb {
     Catalog(Catalog),
     /// Write a tree into a folder
     CheckoutTree(CheckoutTree),
+    Clone(Clone),
     /// Record workflows, custom nodes and models in use as a new version
     Commit(Commit),
     /// Make a snapshot of a tree
@@ -91,6 +94,7 @@ enum Verb {
     Completions(Completions),
     Config(Config),
     Create(Create),
+    Delete(Delete),
     Demo(Demo),
     /// Show what differs, by path
     Diff(Diff),
@@ -177,11 +181,13 @@ impl Verb {
             Verb::CatObject(command) => command.run(session),
             Verb::Catalog(command) => command.run(session),
             Verb::CheckoutTree(command) => command.run(session),
+            Verb::Clone(command) => command.run(session),
             Verb::Commit(command) => command.run(session),
             Verb::CommitTree(command) => command.run(session),
             Verb::Completions(command) => command.run(session),
             Verb::Config(command) => command.run(session),
             Verb::Create(command) => command.run(session),
+            Verb::Delete(command) => command.run(session),
             Verb::Demo(command) => command.run(session),
             Verb::Diff(command) => command.run(session),
             Verb::DiffTree(command) => command.run(session),

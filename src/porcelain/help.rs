@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 /// Topics and their commands, in the order in which they are shown. A command that is in none stands under `More`.
 const TOPICS: [(&str, &[&str]); 8] = [
-    ("Begin", &["demo", "init", "create", "adopt", "list", "use", "run", "stop", "ps", "delete", "config"]),
+    ("Begin", &["demo", "init", "create", "clone", "adopt", "list", "use", "run", "stop", "ps", "delete", "config"]),
     ("Every day", &["status", "commit", "log", "show", "diff", "tag", "branch", "switch", "merge", "revert"]),
     ("Go back", &["rollback", "undo", "redo", "operations"]),
     ("Workflows, models, nodes", &["workflow", "models", "node", "py", "sync", "catalog"]),

@@ -2,10 +2,12 @@
 
 pub mod adopt;
 pub mod catalog;
+pub mod clone;
 pub mod commit;
 pub mod completions;
 pub mod config;
 pub mod create;
+pub mod delete;
 pub mod demo;
 pub mod diff;
 pub mod dispatch;

@@ -3,6 +3,9 @@
 use serde::Serialize;
 
 use crate::environment::head::Head;
+use crate::environment::layout::Kind;
+use crate::environment::making::trash;
+use crate::environment::plan::Plan;
 use crate::environment::rollback::{self, Target};
 use crate::environment::state::Keep;
 use crate::history::undo::{Stacks, Step};
@@ -10,6 +13,7 @@ use crate::object::ObjectId;
 use crate::ui::plans;
 use crate::ui::program::Command;
 use crate::ui::running::WhileRunning;
+use crate::ui::working::Working;
 use crate::ui::{Exit, Failure, Session};
 
 const HELP: &str = "\
@@ -59,8 +63,28 @@ struct Shape<'a> {
     steps: Vec<plans::StepShape<'a>>,
 }
 
+/// An environment that came out of the trash.
+#[derive(Serialize)]
+struct BroughtBack<'a> {
+    environment: &'a str,
+    done: bool,
+}
+
+/// True for what made the environment, or brought it back: taking that back takes the environment away.
+fn is_birth(step: &Step, working: &Working) -> bool {
+    let name = working.environment.name().as_str();
+    let had_refs = step.refs.environments().any(|known| known == name);
+    let is_made = working.environment.facts().kind == Kind::Created;
+    !had_refs && !step.restore.contains_key(name) && (is_made || step.command.starts_with("delete "))
+}
+
 impl Command for Undo {
     fn run(self, session: &mut Session<'_>) -> Result<Exit, Failure> {
+        if self.operation.is_none()
+            && let Some(exit) = self.how.out_of_the_trash(session)?
+        {
+            return Ok(exit);
+        }
         let revisions = session.revisions()?;
         let stacks = Stacks::new(revisions.objects(), Some(&revisions.environment))?;
         let step = match &self.operation {
@@ -80,6 +104,9 @@ impl Command for Undo {
 
 impl Command for Redo {
     fn run(self, session: &mut Session<'_>) -> Result<Exit, Failure> {
+        if let Some(exit) = self.how.out_of_the_trash(session)? {
+            return Ok(exit);
+        }
         let revisions = session.revisions()?;
         let stacks = Stacks::new(revisions.objects(), Some(&revisions.environment))?;
         let Some(step) = stacks.redo()? else {
@@ -99,7 +126,23 @@ impl How {
         }
         let who = session.who()?;
         session.globals.environment = Some(revisions.environment.clone());
-        let (working, _lock) = session.working_alone()?;
+        let (mut working, lock) = session.working_alone()?;
+        if is_birth(step, &working) {
+            if !self.dry_run {
+                if working.environment.facts().kind == Kind::Created {
+                    session.comfyui_at_rest(&working.environment, self.running)?;
+                }
+                let environment = working.environment.clone();
+                let undoes = Some(step.operation);
+                trash::delete(&mut working.workspace, &environment, lock, &who, undoes, &session.waiting())?;
+            }
+            self.say(session, step, &Plan::default(), word, !self.dry_run)?;
+            let name = &revisions.environment;
+            if !session.globals.json && !self.dry_run {
+                session.note(format_args!("`{name}` is in the trash: `comfrey redo -E {name}` brings it back"))?;
+            }
+            return Ok(Exit::Done);
+        }
         let around = working.around(session.observer);
         let head = Head::of(around.store, around.environment.name().as_str())?;
         let target = Target::before(&around, step)?;
@@ -115,6 +158,39 @@ impl How {
         self.say(session, step, &done.plan, word, true)
     }
 
+    /// An environment that was deleted comes back: one that was named, or that which went by the last command of all.
+    fn out_of_the_trash(&self, session: &mut Session<'_>) -> Result<Option<Exit>, Failure> {
+        let mut workspace = session.workspace()?;
+        let named = session.environment_named();
+        let mut deleted = None;
+        for found in trash::list(workspace.root()) {
+            let is_meant = match &named {
+                Some(name) => found.environment == *name,
+                None => found.is_newest(workspace.store())?,
+            };
+            if is_meant {
+                deleted = Some(found);
+                break;
+            }
+        }
+        let known = workspace.environment_names()?;
+        let Some(deleted) = deleted.filter(|found| known.iter().all(|name| name.as_str() != found.environment)) else {
+            return Ok(None);
+        };
+        let name = deleted.environment.clone();
+        if !self.dry_run {
+            let who = session.who()?;
+            trash::bring_back(&mut workspace, &deleted, &who, &session.waiting())?;
+        }
+        if session.globals.json {
+            session.print_json(&BroughtBack { environment: &name, done: !self.dry_run })?;
+            return Ok(Some(Exit::Done));
+        }
+        let is = if self.dry_run { "would be brought" } else { "is" };
+        writeln!(session.out, "`{name}` {is} back, as it was when it was deleted")?;
+        Ok(Some(Exit::Done))
+    }
+
     /// In a workspace without an environment only refs come back.
     fn refs_alone(&self, session: &mut Session<'_>, step: &Step, word: &str) -> Result<Exit, Failure> {
         let revisions = session.revisions()?;
@@ -125,14 +201,14 @@ impl How {
                 Ok(())
             })?;
         }
-        self.say(session, step, &crate::environment::plan::Plan::default(), word, !self.dry_run)
+        self.say(session, step, &Plan::default(), word, !self.dry_run)
     }
 
     fn say(
         &self,
         session: &mut Session<'_>,
         step: &Step,
-        plan: &crate::environment::plan::Plan,
+        plan: &Plan,
         word: &str,
         done: bool,
     ) -> Result<Exit, Failure> {

@@ -3,6 +3,7 @@
 use crate::catalog::Catalog;
 use crate::environment::commit::Who;
 use crate::environment::lock::Lock;
+use crate::environment::making::trash;
 use crate::environment::recovery::{self, Found};
 use crate::environment::state::Surroundings;
 use crate::environment::transaction::Outcome;
@@ -90,6 +91,11 @@ impl Session<'_> {
     pub(super) fn recover(&mut self, root: &std::path::Path, store: &Store) -> Result<bool, Failure> {
         let pending = recovery::pending(root);
         let mut has_gone = false;
+        if trash::is_pending(root) {
+            for environment in trash::settle(root, store, &self.waiting())? {
+                self.note(format_args!("a deletion of {environment} was interrupted: brought to its end"))?;
+            }
+        }
         if !pending.is_empty() {
             for found in recovery::recover(root, &pending, store, &self.waiting()) {
                 has_gone |= found.result.as_ref().is_ok_and(|recovered| recovered.unborn.is_some());

@@ -466,3 +466,181 @@ fn a_full_disk_ends_it_with_a_clear_error_and_nothing_left() {
     crate::store::system("mount", &["-o", "remount,size=64m", workspace]).unwrap();
     sources.sandbox.comfrey(words).success();
 }
+
+impl Sources {
+    /// Everything in an environment's folder but its lock.
+    fn environment_files(&self, name: &str) -> std::collections::BTreeMap<String, Vec<u8>> {
+        let mut found = std::collections::BTreeMap::new();
+        collect(&self.at(name), "", &mut found);
+        found.retain(|path, _| !path.starts_with("/lock"));
+        found
+    }
+
+    fn names(&self) -> Vec<String> {
+        let list = self.json(&["list"]);
+        let rows = list["environments"].as_array().unwrap();
+        rows.iter().map(|row| row["name"].as_str().unwrap().to_owned()).collect()
+    }
+}
+
+#[test]
+fn a_deleted_environment_is_brought_back_as_it_was() {
+    let sources = Sources::new();
+    sources.create(&["demo", "--comfyui", "../plain"]).success();
+    sources.create(&["other", "--comfyui", "../plain"]).success();
+    std::fs::write(sources.at("demo").join("ComfyUI/custom_nodes/mine.py"), "x = 1\n").unwrap();
+    let before = sources.environment_files("demo");
+    let refused = sources.comfrey(&["delete", "demo"]).fails_with(1);
+    assert!(refused.stderr.contains("--yes"), "{}", refused.stderr);
+    sources.comfrey(&["delete", "demo", "--dry-run"]).success();
+    assert_eq!(sources.names(), ["demo", "other"]);
+    let deleted = sources.json(&["delete", "demo", "--yes"]);
+    same_fields("delete", &documented("delete"), &deleted);
+    assert_eq!(sources.names(), ["other"]);
+    assert!(!sources.comfrey(&["show-ref"]).success().stdout.contains("demo/"));
+    // Nothing of it is lost while it is in the trash.
+    sources.comfrey(&["gc", "--now"]).success();
+    sources.comfrey(&["undo"]).success();
+    assert_eq!(sources.names(), ["demo", "other"]);
+    assert_eq!(difference(&before, &sources.environment_files("demo")), Vec::<String>::new());
+    let list = sources.json(&["list"]);
+    assert_eq!(list["environments"][0]["active"].as_bool(), Some(true), "{list:#}");
+    assert!(sources.comfrey(&["log"]).success().stdout.contains("Created with"));
+    sources.comfrey(&["fsck"]).success();
+    // And away again.
+    sources.comfrey(&["redo", "-E", "demo"]).success();
+    assert_eq!(sources.names(), ["other"]);
+    sources.create(&["demo", "--comfyui", "../plain"]).success();
+    let refused = sources.comfrey(&["undo", "-E", "demo"]).success();
+    assert!(refused.stdout.contains("create"), "{}", refused.stdout);
+}
+
+#[test]
+fn what_made_an_environment_can_be_undone_and_done_again() {
+    let sources = Sources::new();
+    sources.create(&["demo", "--comfyui", "../plain"]).success();
+    let before = sources.environment_files("demo");
+    sources.comfrey(&["undo"]).success();
+    assert_eq!(sources.names(), Vec::<String>::new());
+    sources.comfrey(&["redo"]).success();
+    assert_eq!(difference(&before, &sources.environment_files("demo")), Vec::<String>::new());
+    let status = sources.json(&["status"]);
+    assert_eq!(status["clean"].as_bool(), Some(true), "{status:#}");
+}
+
+#[test]
+fn deleting_an_adopted_environment_leaves_its_comfyui_alone() {
+    let sources = Sources::new();
+    sources.comfrey(&["adopt", "mine", "../plain"]).success();
+    let files = || {
+        let mut found = std::collections::BTreeMap::new();
+        collect(&sources.sandbox.join("plain"), "plain", &mut found);
+        found
+    };
+    let before = files();
+    let deleted = sources.json(&["delete", "mine", "--yes"]);
+    assert_eq!(deleted["with_comfyui"].as_bool(), Some(false));
+    assert_eq!(difference(&before, &files()), Vec::<String>::new());
+    assert_eq!(sources.names(), Vec::<String>::new());
+    // It had no version yet, so no operation tells of it; it comes back all the same.
+    sources.comfrey(&["undo", "-E", "mine"]).success();
+    assert_eq!(sources.names(), ["mine"]);
+}
+
+#[test]
+fn a_deletion_killed_at_any_step_is_brought_to_its_end() {
+    for step in 1.. {
+        assert!(step < 60, "it never passes");
+        let sources = Sources::new();
+        sources.create(&["demo", "--comfyui", "../plain"]).success();
+        let before = sources.environment_files("demo");
+        let mut command = sources.command(&["delete", "demo", "--yes"]);
+        command.env("COMFREY_FAULT_AT", format!("{step}!"));
+        let run = Run::of(command);
+        if sources.names().is_empty() {
+            assert!(!sources.comfrey(&["show-ref"]).stdout.contains("demo/"), "step {step}");
+            let mut command = sources.command(&["undo", "-E", "demo"]);
+            command.env("COMFREY_FAULT_AT", format!("{step}!"));
+            if Run::of(command).code != 0 && sources.names().is_empty() {
+                sources.comfrey(&["undo", "-E", "demo"]).success();
+            }
+        }
+        assert_eq!(sources.names(), ["demo"], "step {step}");
+        assert_eq!(difference(&before, &sources.environment_files("demo")), Vec::<String>::new(), "step {step}");
+        let log = sources.comfrey(&["-E", "demo", "log"]).success();
+        assert!(log.stdout.contains("Created with"), "step {step}: {}", log.stdout);
+        sources.comfrey(&["fsck"]).success();
+        if run.code == 0 {
+            return;
+        }
+    }
+}
+
+#[test]
+fn a_copy_has_what_the_original_has_now_and_a_port_of_its_own() {
+    let sources = Sources::new();
+    sources.create(&["demo", "--comfyui", "../plain"]).success();
+    let comfyui = sources.at("demo").join("ComfyUI");
+    for file in [
+        "custom_nodes/pack/.git/HEAD",
+        "custom_nodes/pack/a.py",
+        "input/b.png",
+        "output/c.png",
+        "user/default/comfy.settings.json",
+    ] {
+        std::fs::create_dir_all(comfyui.join(file).parent().unwrap()).unwrap();
+        std::fs::write(comfyui.join(file), "mine").unwrap();
+    }
+    let cloned = sources.json(&["clone", "demo", "try"]);
+    same_fields("clone", &documented("clone"), &cloned);
+    assert_eq!(cloned["port"].as_u64(), Some(8189));
+    let copy = sources.at("try").join("ComfyUI");
+    for file in ["main.py", "custom_nodes/pack/.git/HEAD", "custom_nodes/pack/a.py", "input/b.png"] {
+        assert!(copy.join(file).exists(), "{file}");
+    }
+    assert!(!copy.join("output/c.png").exists());
+    assert!(std::fs::symlink_metadata(copy.join("models")).unwrap().is_symlink());
+    // Neither hears of what happens to the other.
+    std::fs::write(copy.join("custom_nodes/pack/a.py"), "changed").unwrap();
+    assert_eq!(std::fs::read(comfyui.join("custom_nodes/pack/a.py")).unwrap(), b"mine");
+    let log = sources.comfrey(&["-E", "try", "log"]).success();
+    assert!(log.stdout.contains("Cloned from demo"), "{}", log.stdout);
+    sources.comfrey(&["clone", "demo", "try"]).fails_with(4);
+    sources.comfrey(&["clone", "absent", "more"]).fails_with(3);
+    // An adopted one becomes one of its own.
+    sources.comfrey(&["adopt", "mine", "../plain"]).success();
+    sources.comfrey(&["clone", "mine", "ours"]).success();
+    assert!(sources.at("ours").join("ComfyUI/main.py").exists());
+}
+
+#[test]
+fn rollback_brings_back_the_comfyui_of_a_version_and_undo_the_newer_one() {
+    let sources = Sources::with_git();
+    sources.create(&["demo", "--comfyui", "../clone", "--ref", "v0.3.60"]).success();
+    sources.create(&["newer", "--comfyui", "../clone", "--ref", "v0.3.64"]).success();
+    let comfyui = sources.at("demo").join("ComfyUI");
+    // As `git pull` or an unpacked release would do it.
+    copy(&sources.at("newer").join("ComfyUI/comfy"), &comfyui.join("comfy"));
+    for file in ["comfyui_version.py", "only_in_0_3_64.py"] {
+        std::fs::copy(sources.at("newer").join("ComfyUI").join(file), comfyui.join(file)).unwrap();
+    }
+    std::fs::write(comfyui.join("output/mine.png"), "mine").unwrap();
+    let status = sources.json(&["status"]);
+    assert_eq!((status["comfyui"]["changed"].as_bool(), status["clean"].as_bool()), (Some(true), Some(false)));
+    assert_eq!(status["comfyui"]["to"].as_str().map(|text| text.starts_with("0.3.64")), Some(true));
+    sources.comfrey(&["commit", "-m", "newer"]).success();
+    let run = sources.comfrey(&["rollback", "v1", "--yes"]).success();
+    assert!(run.stdout.contains("comfyui/only_in_0_3_64.py"), "{}", run.stdout);
+    assert!(sources.version("demo").contains("0.3.60") && !comfyui.join("only_in_0_3_64.py").exists());
+    assert!(comfyui.join("output/mine.png").exists());
+    sources.comfrey(&["undo"]).success();
+    assert!(sources.version("demo").contains("0.3.64") && comfyui.join("only_in_0_3_64.py").exists());
+    assert_eq!(sources.json(&["status"])["clean"].as_bool(), Some(true));
+    // An edit of ComfyUI itself is seen, and kept.
+    std::fs::write(comfyui.join("main.py"), "# mine\n").unwrap();
+    let run = sources.comfrey(&["status"]).success();
+    assert!(run.stdout.contains("files of ComfyUI"), "{}", run.stdout);
+    sources.comfrey(&["rollback", "HEAD", "--yes"]).success();
+    sources.comfrey(&["undo"]).success();
+    assert_eq!(std::fs::read(comfyui.join("main.py")).unwrap(), b"# mine\n");
+}

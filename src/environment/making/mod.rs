@@ -7,10 +7,12 @@
 //! - [`port`]: a port of its own
 //! - [`birth`]: an environment in the making, which leaves nothing if it is not finished
 //! - [`create`]: a new environment
-//! - [`clone`]: a copy of one
+//! - [`clone`]: a copy of one; [`copying`]: its files
 //! - [`trash`]: where deleted ones lie until they are swept or brought back
 
 pub mod birth;
+pub mod clone;
+pub mod copying;
 pub mod create;
 pub mod fetch;
 pub mod fetched;
@@ -18,3 +20,4 @@ pub mod folders;
 pub mod port;
 pub mod program;
 pub mod source;
+pub mod trash;

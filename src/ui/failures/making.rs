@@ -4,6 +4,7 @@ use crate::environment::layout::LOOKED_FOR;
 use crate::environment::making::create::CreateError;
 use crate::environment::making::fetch::FetchError;
 use crate::environment::making::source::NoSource;
+use crate::environment::making::trash::TrashError;
 use crate::ui::{Exit, Failure};
 
 impl From<NoSource> for Failure {
@@ -62,6 +63,20 @@ impl From<CreateError> for Failure {
             CreateError::Transaction(error) => error.into(),
             CreateError::Commit(error) => error.into(),
             CreateError::Interrupted => Failure::new(Exit::Interrupted, message),
+        }
+    }
+}
+
+impl From<TrashError> for Failure {
+    fn from(error: TrashError) -> Self {
+        let message = error.to_string();
+        match error {
+            TrashError::Io { path, source } => Failure::io(path.display(), &source),
+            TrashError::Unreadable { .. } => Failure::new(Exit::Damaged, message),
+            TrashError::Workspace(error) => error.into(),
+            TrashError::History(error) => error.into(),
+            TrashError::Store(error) => error.into(),
+            TrashError::Lock(error) => error.into(),
         }
     }
 }
