@@ -1,8 +1,10 @@
 //! `rollback`: makes workflows and custom nodes what they were in a version.
 
 use crate::environment::head::Head;
+use crate::environment::making::create::told;
+use crate::environment::making::program;
 use crate::environment::rollback::{self, Target};
-use crate::environment::state::Keep;
+use crate::environment::state::{Keep, Surroundings};
 use crate::object::Snapshot;
 use crate::ui::plans;
 use crate::ui::program::Command;
@@ -62,6 +64,7 @@ impl Command for Rollback {
             let head = Head::of(around.store, around.environment.name().as_str())?;
             let prepared = rollback::prepare(&around, &head, &target, Keep::IdsOnly)?;
             plans::print(session, &prepared.plan, plans::Form::WouldDo)?;
+            tell_other_comfyui(session, &around, &snapshot, &title)?;
             return Ok(Exit::Done);
         }
         let who = session.who()?;
@@ -73,6 +76,7 @@ impl Command for Rollback {
         if prepared.plan.is_empty() {
             plans::print(session, &prepared.plan, plans::Form::Done)?;
             session.note(format_args!("Nothing to do: workflows and custom nodes are as in {title}."))?;
+            tell_other_comfyui(session, &around, &snapshot, &title)?;
             return Ok(Exit::Done);
         }
         if session.can_ask && !session.globals.yes {
@@ -85,6 +89,24 @@ impl Command for Rollback {
         let done = rollback::carry_out(&around, &head, &target, &who)?;
         plans::print(session, &done.plan, plans::Form::Done)?;
         session.note(format_args!("Workflows and custom nodes are as in {title}; `comfrey undo` takes this back."))?;
+        tell_other_comfyui(session, &around, &snapshot, &title)?;
         Ok(Exit::Done)
     }
+}
+
+/// The program of an adopted environment is its user's: what would bring back that of the version is said, and not done.
+fn tell_other_comfyui(
+    session: &mut Session<'_>,
+    around: &Surroundings<'_>,
+    snapshot: &Snapshot,
+    title: &str,
+) -> Result<(), Failure> {
+    let Some(other) = program::other(around, &snapshot.tree)? else { return Ok(()) };
+    let (then, now) = (told(&other.then), told(&other.now));
+    session.note(format_args!("note: {title} had ComfyUI {then}; this ComfyUI is yours, and stays at {now}"))?;
+    if let (Some(commit), Some(_)) = (&other.then.commit, &other.now.commit) {
+        let command = format!("git -C {} checkout {commit}", around.environment.comfyui().display());
+        session.note(format_args!("hint: `{command}` would bring it back"))?;
+    }
+    Ok(())
 }

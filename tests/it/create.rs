@@ -644,3 +644,23 @@ fn rollback_brings_back_the_comfyui_of_a_version_and_undo_the_newer_one() {
     sources.comfrey(&["undo"]).success();
     assert_eq!(std::fs::read(comfyui.join("main.py")).unwrap(), b"# mine\n");
 }
+
+#[test]
+fn another_comfyui_of_an_adopted_environment_is_named_with_the_command_that_brings_it_back() {
+    let sources = Sources::with_git();
+    sources.git(&["checkout", "-q", "v0.3.60"]);
+    sources.comfrey(&["adopt", "mine", "../clone"]).success();
+    sources.comfrey(&["commit", "-m", "first"]).success();
+    sources.git(&["checkout", "-q", "v0.3.64"]);
+    sources.comfrey(&["commit", "-m", "second"]).success();
+    let run = sources.comfrey(&["rollback", "v1", "--yes"]).success();
+    assert!(
+        run.stderr.contains("v1 had ComfyUI 0.3.60 (") && run.stderr.contains("stays at 0.3.64 ("),
+        "{}",
+        run.stderr
+    );
+    let commit = sources.manifest("mine").split("commit = \"").nth(1).unwrap()[..40].to_owned();
+    assert!(run.stderr.contains(&format!("checkout {commit}")), "{}", run.stderr);
+    let version = String::from_utf8(sources.sandbox.read("clone/comfyui_version.py")).unwrap();
+    assert!(version.contains("0.3.64"), "{version}");
+}
