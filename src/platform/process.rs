@@ -1,35 +1,6 @@
 //! Programs that run on this machine.
 
-use std::io;
 use std::path::Path;
-use std::process::{Child, Command};
-
-/// Lets the program, and those that it starts, be ended together by [`end_group`]. Ctrl-C reaches us alone then.
-pub fn in_own_group(command: &mut Command) {
-    #[cfg(unix)]
-    std::os::unix::process::CommandExt::process_group(command, 0);
-    #[cfg(not(unix))]
-    let _ = command;
-}
-
-/// Ends a program started with [`in_own_group`] and those that it started, and waits for it.
-pub fn end_group(child: &mut Child) -> io::Result<()> {
-    #[cfg(unix)]
-    if let Some(group) = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw) {
-        use rustix::process::{Signal, kill_process_group};
-        // First the way that a person would end it, so that it can take away what it has half-made.
-        let _ = kill_process_group(group, Signal::INT);
-        for _ in 0..50 {
-            if child.try_wait()?.is_some() {
-                break;
-            }
-            std::thread::sleep(std::time::Duration::from_millis(10));
-        }
-        let _ = kill_process_group(group, Signal::KILL);
-    }
-    drop(child.kill());
-    child.wait().map(drop)
-}
 
 /// The process id of a Python that runs the `main.py` of `comfyui`; nothing where none does, or where the system does not tell.
 pub fn running_comfyui(comfyui: &Path) -> Option<u32> {

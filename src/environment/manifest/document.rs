@@ -19,6 +19,8 @@ pub enum ManifestError {
     NotToml { line: usize, reason: String },
     #[error("`{0}` is a value where a table is wanted")]
     NotATable(String),
+    #[error("`{0}` is no list")]
+    NotAList(String),
 }
 
 impl Manifest {
@@ -46,8 +48,15 @@ impl Manifest {
             ManifestError::NotToml { line, reason: error.message().trim().to_owned() }
         })?;
         let manifest = Manifest { document };
-        for path in ["tool", "tool.comfrey"] {
+        for path in ["project", "dependency-groups", "tool", "tool.uv", "tool.comfrey"] {
             manifest.checked(path)?;
+        }
+        for path in ["project.dependencies", "tool.uv.constraint-dependencies"] {
+            checked_list(path, manifest.item(path))?;
+        }
+        let groups = manifest.item("dependency-groups").and_then(Item::as_table_like);
+        for (name, item) in groups.into_iter().flat_map(|table| table.iter()) {
+            checked_list(&format!("dependency-groups.{name}"), Some(item))?;
         }
         for part in ["environment", "nodes", "workflows", "models"] {
             manifest.checked(&format!("tool.comfrey.{part}"))?;
@@ -60,6 +69,10 @@ impl Manifest {
             Some(item) if item.as_table_like().is_none() => Err(ManifestError::NotATable(path.to_owned())),
             _ => Ok(()),
         }
+    }
+
+    pub(super) fn document_mut(&mut self) -> &mut DocumentMut {
+        &mut self.document
     }
 
     pub(super) fn item(&self, path: &str) -> Option<&Item> {
@@ -93,6 +106,13 @@ impl Manifest {
     pub fn dependencies(&self) -> String {
         let parts = ["project.requires-python", "project.dependencies", "dependency-groups", "tool.uv"];
         parts.iter().filter_map(|path| self.item(path)).map(ToString::to_string).collect()
+    }
+}
+
+fn checked_list(path: &str, item: Option<&Item>) -> Result<(), ManifestError> {
+    match item {
+        Some(item) if item.as_array().is_none() => Err(ManifestError::NotAList(path.to_owned())),
+        _ => Ok(()),
     }
 }
 

@@ -7,6 +7,7 @@
 //! - [`document`]: the file as a whole
 //! - [`facts`]: what it says, as values
 //! - [`comfyui`], [`nodes`], [`workflows`], [`models`]: its parts, read and set
+//! - [`requirements`]: what uv resolves
 //! - [`edit`]: how a value is changed so that all else stays
 
 mod comfyui;
@@ -15,6 +16,7 @@ mod edit;
 pub mod facts;
 mod models;
 mod nodes;
+pub mod requirements;
 #[cfg(test)]
 mod tests;
 mod workflows;
@@ -22,3 +24,4 @@ mod workflows;
 pub use crate::resolve::Slot;
 pub use document::{Manifest, ManifestError, project_name};
 pub use facts::{Answer, ComfyUiFacts, ModelFacts, ModelUse, NodeFacts, NodeSource, WorkflowFacts, sources};
+pub use requirements::{ADDED, group_of_node};

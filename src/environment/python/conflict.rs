@@ -1,44 +1,259 @@
-//! What uv says where requirements disagree, as a value: which packages, who wants them, what could be done.
+//! What uv says where requirements disagree, as a value: which packages, who wants them.
+//!
+//! uv explains itself in sentences ("because A depends on B and C depends on D …"). From these the steps are taken that lead from who
+//! wants something to the package on which two disagree. Where that does not succeed uv's own words are all there is.
 
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
+use std::sync::OnceLock;
+
+use regex::Regex;
+
+use super::requirements::normalized;
+use crate::environment::manifest::{ADDED, Manifest, group_of_node};
 
 /// Requirements that cannot all be met.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Conflict {
-    /// The two that disagree, where uv's words were understood; one where nothing satisfies it; else none.
+    /// The package on which they disagree, or that cannot be had; nothing where uv's words were not understood.
+    pub package: Option<String>,
+    /// Who wants what of it: two or more that disagree, or one whose wish nothing satisfies.
     pub sides: Vec<Side>,
     /// uv's own words.
     pub text: String,
 }
 
-/// One who wants what another forbids.
+/// One who wants something of the package in question.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Side {
     pub who: Who,
-    /// The requirements from what `who` asks for to the one in question, which is the last: `deep`, `bar`, `foo<2`.
+    /// From what is asked for to what is wanted of the package in question, which is the last: `deep`, `bar`, `foo<2`.
     pub wants: Vec<String>,
 }
 
 /// Who has requirements in a manifest.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Who {
-    /// `[project] dependencies`: ComfyUI.
+    /// `[project] dependencies`.
     ComfyUi,
-    /// A dependency group, such as `node-impact-pack`.
+    /// A node, by its key in the manifest or, where that is not there yet, by what its group is called after `node-`.
+    Node(String),
+    /// What the user added by hand.
+    Added,
+    /// Another dependency group.
     Group(String),
 }
 
+impl fmt::Display for Who {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Who::ComfyUi => f.write_str("ComfyUI"),
+            Who::Node(name) => write!(f, "the node {name}"),
+            Who::Added => f.write_str("you (`comfrey py add`)"),
+            Who::Group(name) => write!(f, "the group {name}"),
+        }
+    }
+}
+
 impl Conflict {
-    /// Reads what `uv lock` wrote; nothing where that tells of something else.
-    pub fn parse(stderr: &str, _manifest: &str) -> Option<Self> {
+    /// Reads what `uv lock` wrote about `manifest`; nothing where it tells of something else.
+    pub fn parse(stderr: &str, manifest: &str) -> Option<Self> {
         let begin = stderr.find("No solution found")?;
-        let text = stderr[begin..].lines().map(str::trim).collect::<Vec<_>>().join(" ");
-        Some(Conflict { sides: Vec::new(), text })
+        let said: Vec<&str> = stderr[begin..]
+            .lines()
+            .skip(1)
+            .map(|line| line.trim_start_matches(|c: char| c.is_whitespace() || "╰─▶│├".contains(c)).trim_end())
+            .take_while(|line| !line.starts_with("hint"))
+            .filter(|line| !line.is_empty())
+            .collect();
+        let text = said.join(" ");
+        let text = text.strip_prefix("cause: ").unwrap_or(&text).to_owned();
+        let manifest = Manifest::parse(manifest).ok();
+        let (package, sides) = sides(&text, manifest.as_ref()).unwrap_or_default();
+        Some(Conflict { package, sides, text })
+    }
+
+    /// The nodes that take part.
+    pub fn nodes(&self) -> Vec<&str> {
+        let names = self.sides.iter().filter_map(|side| match &side.who {
+            Who::Node(name) => Some(name.as_str()),
+            _ => None,
+        });
+        names.collect::<BTreeSet<_>>().into_iter().collect()
     }
 }
 
 impl fmt::Display for Conflict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
+        if self.sides.is_empty() {
+            return f.write_str(&self.text);
+        }
+        let lines = self.sides.iter().map(|Side { who, wants }| {
+            let last = wants.last().map(String::as_str).unwrap_or_default();
+            match wants.split_last() {
+                Some((_, through)) if !through.is_empty() => {
+                    format!("{who} wants {last}, through {}", through.join(" and "))
+                }
+                _ => format!("{who} wants {last}"),
+            }
+        });
+        f.write_str(&lines.collect::<Vec<_>>().join("\n"))?;
+        if let ([_], Some(package)) = (self.sides.as_slice(), &self.package) {
+            write!(f, "\nno {package} that can be had satisfies that")?;
+        }
+        Ok(())
+    }
+}
+
+/// `A depends on B`: A is a project, a group of it (`PROJECT:GROUP`), or a package.
+fn steps(text: &str) -> Vec<(String, String)> {
+    static STEP: OnceLock<Option<Regex>> = OnceLock::new();
+    const NAME: &str =
+        r"[A-Za-z0-9][A-Za-z0-9._-]*(?::[A-Za-z0-9._-]+)?(?:\[[^\]]*\])?(?:[{](?:[^}]*)[}])?(?:[=<>!~][^ ]*)?";
+    let step = STEP.get_or_init(|| {
+        let who = format!(r"(your project|{NAME})(?: \([^)]*\))?");
+        Regex::new(&format!(r"(?:all versions of )?{who} depends? on (?:all versions of )?({NAME})")).ok()
+    });
+    let Some(step) = step else { return Vec::new() };
+    let found = step.captures_iter(text);
+    found.map(|found| (found[1].to_owned(), found[2].trim_end_matches([',', '.']).to_owned())).collect()
+}
+
+/// The name in `name[extra]>=1`.
+fn name_of(requirement: &str) -> String {
+    let end = requirement.find(['=', '<', '>', '!', '~', '[', '{', ' ', ';', '@']).unwrap_or(requirement.len());
+    normalized(&requirement[..end])
+}
+
+type Found = (Option<String>, Vec<Side>);
+
+fn sides(text: &str, manifest: Option<&Manifest>) -> Option<Found> {
+    let project = manifest.and_then(Manifest::project_name).map(normalized).unwrap_or_default();
+    let mut wants: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut roots: Vec<(Who, String)> = Vec::new();
+    for (who, what) in steps(text) {
+        let root = match who.split_once(':') {
+            _ if who == "your project" || normalized(&who) == project => Some(Who::ComfyUi),
+            Some((name, group)) if normalized(name) == project => Some(of_group(group, manifest)),
+            _ => None,
+        };
+        let key = match root {
+            Some(root) => {
+                if !roots.iter().any(|(_, key)| *key == who) {
+                    roots.push((root, who.clone()));
+                }
+                who
+            }
+            None => name_of(&who),
+        };
+        let known = wants.entry(key).or_default();
+        if !known.contains(&what) {
+            known.push(what);
+        }
+    }
+    // In the order in which the manifest has them, not in uv's, which is another one each time.
+    roots.sort();
+    let reached: Vec<BTreeMap<String, Vec<String>>> = roots.iter().map(|(_, key)| reach(key, &wants)).collect();
+    // What two reach and want differently; the deeper, the nearer to the cause.
+    let mut candidates: BTreeSet<&String> = reached.iter().flat_map(BTreeMap::keys).collect();
+    candidates.retain(|name| {
+        let ends: BTreeSet<&String> = reached.iter().filter_map(|paths| paths.get(*name)?.last()).collect();
+        ends.len() > 1
+    });
+    let package = match candidates.into_iter().next() {
+        Some(name) => name.clone(),
+        // One wish that nothing satisfies: the end of the only way.
+        None => {
+            let ends = reached.iter().flat_map(|paths| paths.iter()).max_by_key(|(_, path)| path.len());
+            ends.map(|(name, _)| name.clone())?
+        }
+    };
+    let of = |((who, _), paths): (&(Who, String), &BTreeMap<String, Vec<String>>)| {
+        Some(Side { who: who.clone(), wants: paths.get(&package)?.clone() })
+    };
+    let sides: Vec<Side> = roots.iter().zip(&reached).filter_map(of).collect();
+    (!sides.is_empty()).then_some((Some(package), sides))
+}
+
+/// Every package that `from` leads to, with the shortest way there.
+fn reach(from: &str, wants: &BTreeMap<String, Vec<String>>) -> BTreeMap<String, Vec<String>> {
+    let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut open = VecDeque::from([(from.to_owned(), Vec::new())]);
+    while let Some((key, path)) = open.pop_front() {
+        for what in wants.get(&key).into_iter().flatten() {
+            let name = name_of(what);
+            if found.contains_key(&name) {
+                continue;
+            }
+            let path: Vec<String> = path.iter().cloned().chain([what.clone()]).collect();
+            found.insert(name.clone(), path.clone());
+            open.push_back((name, path));
+        }
+    }
+    found
+}
+
+fn of_group(group: &str, manifest: Option<&Manifest>) -> Who {
+    if group == ADDED {
+        return Who::Added;
+    }
+    let nodes = manifest.map(Manifest::nodes).unwrap_or_default();
+    match (nodes.keys().find(|node| group_of_node(node) == group), group.strip_prefix("node-")) {
+        (Some(node), _) => Who::Node(node.clone()),
+        (None, Some(name)) => Who::Node(name.to_owned()),
+        (None, None) => Who::Group(group.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MANIFEST: &str = "[project]\nname = \"comfrey-env-demo\"\n\
+        [tool.comfrey.nodes.\"Node A\"]\nsource = \"manual\"\ntree = \"0000000000000000000000000000000000000000000000000000000000000000\"\n";
+
+    fn said(text: &str) -> String {
+        let text = text.replace("GROUP_A", &group_of_node("Node A"));
+        let stderr =
+            format!("Using CPython 3.11.7\nerror: No solution found when resolving dependencies\n  cause: {text}\n");
+        Conflict::parse(&stderr, MANIFEST).unwrap().to_string()
+    }
+
+    #[test]
+    fn two_nodes_that_disagree_are_named_with_the_way_to_it() {
+        let text = "Because all versions of bar depend on foo<2 and all versions of baz depend on foo>=2, we can conclude that all versions of bar and all versions of baz are incompatible.\n         And because all versions of deep depend on bar, we can conclude that all versions of baz and all versions of deep are incompatible.\n         And because comfrey-env-demo:node-b depends on baz==1.0 and comfrey-env-demo:GROUP_A depends on deep, we can conclude that comfrey-env-demo:GROUP_A and comfrey-env-demo:node-b are incompatible.\n         And because your project requires comfrey-env-demo:GROUP_A and comfrey-env-demo:node-b, we can conclude that your project's requirements are unsatisfiable.";
+        assert_eq!(
+            said(text),
+            "the node Node A wants foo<2, through deep and bar\nthe node b wants foo>=2, through baz==1.0"
+        );
+    }
+
+    #[test]
+    fn comfyui_and_a_node_that_disagree_are_named() {
+        let text = "Because your project depends on foo==2.0 and comfrey-env-demo:node-c depends on foo==1.0, we can conclude that your project and comfrey-env-demo:node-c are incompatible.";
+        assert_eq!(said(text), "ComfyUI wants foo==2.0\nthe node c wants foo==1.0");
+        let text = "Because comfrey-env-demo:node-c depends on baz and all versions of baz depend on foo>=2, we can conclude that comfrey-env-demo:node-c depends on foo>=2. (1)\n\n         Because all versions of bar depend on foo<2 and all versions of deep depend on bar, we can conclude that all versions of deep depend on foo<2.\n         And because we know from (1) that comfrey-env-demo:node-c depends on foo>=2, we can conclude that comfrey-env-demo:node-c and all versions of deep are incompatible.\n         And because your project depends on deep, we can conclude that your project and comfrey-env-demo:node-c are incompatible.";
+        let said = said(text);
+        assert!(said.starts_with("ComfyUI wants foo<2, through deep"), "{said}");
+        assert!(said.contains("\nthe node c wants foo>=2"), "{said}");
+    }
+
+    #[test]
+    fn a_wish_that_nothing_satisfies_is_named() {
+        let text = "Because only foo>=1.0 is available and comfrey-env-demo:added depends on foo<1, we can conclude that comfrey-env-demo:added's requirements are unsatisfiable.";
+        assert_eq!(said(text), "you (`comfrey py add`) wants foo<1\nno foo that can be had satisfies that");
+        let text = "Because nothere was not found in the package registry and comfrey-env-demo:node-b depends on nothere>3, we can conclude that comfrey-env-demo:node-b's requirements are unsatisfiable.";
+        assert_eq!(said(text), "the node b wants nothere>3\nno nothere that can be had satisfies that");
+    }
+
+    #[test]
+    fn words_that_are_not_understood_are_shown_as_they_are() {
+        assert_eq!(said("the moon is full."), "the moon is full.");
+        assert_eq!(Conflict::parse("error: something else\n", MANIFEST), None);
+        // An older uv's way to draw it.
+        let stderr = "  × No solution found when resolving dependencies:\n  ╰─▶ Because your project depends on a==1\n      and comfrey-env-demo:node-b depends on a==2, all is lost.\n";
+        let conflict = Conflict::parse(stderr, MANIFEST).unwrap();
+        assert_eq!(conflict.package.as_deref(), Some("a"));
+        assert_eq!(conflict.nodes(), ["b"]);
     }
 }

@@ -9,11 +9,13 @@
 //! - [`outside`]: running a program that may take long, say much, and be stopped
 //! - [`conflict`]: what uv says where requirements disagree, as a value
 //! - [`torch`]: where torch comes from, a fact of the machine
+//! - [`requirements`]: what ComfyUI and its nodes ask for
 //! - [`venv`]: where things lie in a virtual environment
 
 pub mod conflict;
 pub mod find;
 pub mod outside;
+pub mod requirements;
 pub mod seam;
 pub mod torch;
 pub mod uv;

@@ -3,12 +3,12 @@
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::observer::{Observer, Unit};
-use crate::platform::process;
+use crate::platform::child::{Child, Hurry};
 
 use super::PythonError;
 
@@ -31,6 +31,9 @@ impl Ended {
 /// How often a wish to stop is looked for.
 const LOOK: Duration = Duration::from_millis(20);
 
+/// How long a program that is asked to end may take to clean up.
+const PATIENCE: Duration = Duration::from_millis(700);
+
 /// Runs it to its end. What it writes goes to `log`, if there is one. `task` is told to the observer, which hears of every line.
 ///
 /// # Errors
@@ -48,15 +51,13 @@ pub fn run(
         return Err(PythonError::Interrupted);
     }
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    process::in_own_group(command);
-    let mut child = command.spawn().map_err(unstartable)?;
-    let (out, err) = (child.stdout.take(), child.stderr.take());
+    let mut child = Child::start(command).map_err(unstartable)?;
+    let (out, err) = child.take_output();
     observer.started(task, Unit::Items, None);
     let (status, stdout, stderr) = std::thread::scope(|scope| {
         let stdout = scope.spawn(|| out.map(|pipe| read(pipe, &log, &|_| {})).unwrap_or_default());
         let stderr = scope.spawn(|| err.map(|pipe| read(pipe, &log, &|line| tell(line, observer))).unwrap_or_default());
         let status = wait(&mut child, observer);
-        // Its children have the pipes too; where they could not be ended, reading would never end.
         (status, stdout.join().unwrap_or_default(), stderr.join().unwrap_or_default())
     });
     observer.finished();
@@ -69,11 +70,13 @@ pub fn run(
 /// Nothing where it was ended because of a wish to stop.
 fn wait(child: &mut Child, observer: &dyn Observer) -> std::io::Result<Option<ExitStatus>> {
     loop {
-        if let Some(status) = child.try_wait()? {
+        if let Some(status) = child.ended()? {
+            // What it left behind would keep the pipes open.
+            child.end_rest();
             return Ok(Some(status));
         }
         if observer.interrupted() {
-            process::end_group(child)?;
+            child.stop(PATIENCE, &|| Hurry::Patient)?;
             return Ok(None);
         }
         std::thread::sleep(LOOK);

@@ -49,9 +49,10 @@ impl fmt::Display for TorchBackend {
     }
 }
 
-/// True for packages whose version torch itself decides: torch, what is built with it, and what it brings along.
+/// True for packages that are bound to one version of torch, so that no node may choose theirs: torch itself, what it pins, and xformers,
+/// each release of which pins one torch.
 pub fn belongs_to_torch(package: &str) -> bool {
-    is_torch(package) || comes_with_torch(package)
+    is_torch(package) || comes_with_torch(package) || package == "xformers"
 }
 
 /// True for torch and the packages that are released with it, version by version.

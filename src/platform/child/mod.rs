@@ -7,7 +7,7 @@
 //! - [`process_id`]: a process, not to be mistaken for a later one of the same number
 
 use std::io;
-use std::process::{Command, ExitStatus};
+use std::process::{ChildStderr, ChildStdout, Command, ExitStatus};
 use std::time::{Duration, Instant};
 
 pub mod process_id;
@@ -65,6 +65,11 @@ impl Child {
 
     pub fn id(&self) -> &ProcessId {
         &self.id
+    }
+
+    /// What it writes to standard output and standard error, where these were asked for as pipes; the first time only.
+    pub fn take_output(&mut self) -> (Option<ChildStdout>, Option<ChildStderr>) {
+        (self.inner.stdout.take(), self.inner.stderr.take())
     }
 
     /// How the program ended, if it has. What it started may still run.

@@ -1,0 +1,19 @@
+//! What ComfyUI and its nodes say they need, read without running anything of theirs.
+//!
+//! A folder's requirements stand in `requirements.txt`, which is all that ComfyUI's own installers look at; else in `pyproject.toml`; else in
+//! `setup.py`. What cannot be taken over is named with its reason, never dropped in silence (invariant E30).
+//!
+//! - [`folder`]: the requirements of a folder
+//! - [`requirement`]: one of them, as a name and what is asked of it (PEP 508)
+//! - [`text_file`]: `requirements.txt`, with what it includes
+//! - [`project`]: `pyproject.toml`
+//! - [`setup`]: `setup.py`, of which only what is written out is understood
+
+pub mod folder;
+pub mod project;
+pub mod requirement;
+pub mod setup;
+pub mod text_file;
+
+pub use folder::{Origin, Reason, Refused, Requirements, Whose};
+pub use requirement::{Requirement, normalized};
