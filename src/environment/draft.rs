@@ -300,15 +300,10 @@ pub fn comfyui_facts(around: &Surroundings<'_>, manifest: &Manifest) -> ComfyUiF
     }
 }
 
-/// `3.11` of the environment's own Python, as its `pyvenv.cfg` says; nothing is run.
+/// `3.11` of the Python that the environment runs with, as its `pyvenv.cfg` says; nothing is run.
 fn python_version(around: &Surroundings<'_>) -> Option<String> {
     let python = around.environment.python()?;
-    let folder = python.parent().and_then(Path::parent)?;
-    let text = std::fs::read_to_string(folder.join("pyvenv.cfg")).ok()?;
-    let value = text.lines().find_map(|line| {
-        let (key, value) = line.split_once('=')?;
-        matches!(key.trim(), "version" | "version_info").then(|| value.trim().to_owned())
-    })?;
+    let value = super::python::venv::version_of(python.parent().and_then(Path::parent)?)?;
     let mut numbers = value.split('.');
     Some(format!("{}.{}", numbers.next()?, numbers.next()?))
 }

@@ -132,7 +132,8 @@ impl Environment {
                 Interpreter::Foreign(self.folder.join(python))
             }
             Some(_) => Interpreter::Own(venv),
-            None if venv.is_present() => Interpreter::Own(venv),
+            // What Comfrey made has its Python there, also when that has gone.
+            None if venv.is_present() || self.facts.kind == Kind::Created => Interpreter::Own(venv),
             None => Interpreter::Unknown,
         }
     }

@@ -12,13 +12,16 @@ use crate::worktree::{Trees, graft};
 use super::commit::{self, CommitError, Who, copies, surroundings};
 use super::compare::{self, Facts, ModelPlace};
 use super::draft::DraftError;
+use super::environment::Interpreter;
 use super::head::{self, Head};
 use super::journal::{Planned, RefEdit};
 use super::manifest::Manifest;
 use super::model_place;
 use super::plan::{Extra, Plan};
+use super::python::installed::Difference;
+use super::python::{Python, PythonError, Trial, TrialError};
 use super::restore_point::{self, Scope};
-use super::snapshot_tree::{MANIFEST, MODELS, Part, part};
+use super::snapshot_tree::{MANIFEST, MODELS, Part, UV_LOCK, part};
 use super::staging::{self, StagingError};
 use super::state::{self, Keep, State, StateError, Surroundings};
 use super::transaction::{Transaction, TransactionError};
@@ -44,6 +47,20 @@ pub enum RollbackError {
     NotAllRead { path: PathBuf, reason: String, more: usize },
     #[error("the working files changed meanwhile")]
     Changed,
+    #[error(transparent)]
+    Trial(#[from] TrialError),
+    #[error(transparent)]
+    Python(#[from] PythonError),
+    /// All was done, and something is not as it was to be.
+    #[error("{} did not become what it was to be{}", .0.first().map(ToString::to_string).unwrap_or_default(), more(.0.len()))]
+    NotReached(Vec<RelativePath>),
+}
+
+fn more(paths: usize) -> String {
+    match paths.saturating_sub(1) {
+        0 => String::new(),
+        more => format!(", nor {more} more"),
+    }
 }
 
 impl From<DraftError> for RollbackError {
@@ -129,7 +146,23 @@ pub struct Prepared<'a> {
     pub plan: Plan,
     /// The working state as it is.
     pub state: State<'a>,
+    /// Packages that are not as the target's lock says, in the virtual environment that Comfrey made.
+    pub packages: Vec<Difference>,
+    /// True where the environment's own virtual environment is not there and has to be made.
+    pub makes_venv: bool,
     current: Tree,
+}
+
+impl Prepared<'_> {
+    /// True when neither a file nor a package is touched.
+    pub fn is_empty(&self) -> bool {
+        self.plan.is_empty() && !self.installs()
+    }
+
+    /// True when packages have to be installed or taken away.
+    pub fn installs(&self) -> bool {
+        self.makes_venv || !self.packages.is_empty()
+    }
 }
 
 /// Compares the working state with the target. With [`Keep::Stored`] the state is in the store and published.
@@ -165,7 +198,43 @@ pub fn prepare<'a>(
             plan.steps.retain(|step| part(step.path()) == Part::Project);
         }
     }
-    Ok(Prepared { plan, state, current })
+    let (packages, makes_venv) = match &goal {
+        Some(tree) => packages(around, lock_in(&state.trees, tree, &target.goal)?)?,
+        None => (Vec::new(), false),
+    };
+    Ok(Prepared { plan, state, packages, makes_venv, current })
+}
+
+/// uv's lock in a root tree. An edit that says nothing of it leaves Python alone.
+fn lock_in(trees: &dyn Trees, root: &ObjectId, goal: &Goal) -> Result<Option<ObjectId>, RollbackError> {
+    let says = match goal {
+        Goal::Edited(edits) => edits.iter().any(|(path, _)| path.as_str() == UV_LOCK),
+        Goal::Tree(_) => true,
+        Goal::AsTheyAre => false,
+    };
+    if !says {
+        return Ok(None);
+    }
+    Ok(trees.tree(root)?.get(UV_LOCK).map(|entry| entry.id))
+}
+
+/// What there is to install so that the environment's own Python holds what a lock says. A version without a lock says nothing of Python,
+/// and a Python that someone else made is left alone.
+fn packages(around: &Surroundings<'_>, lock: Option<ObjectId>) -> Result<(Vec<Difference>, bool), RollbackError> {
+    let (Interpreter::Own(venv), Some(lock)) = (around.environment.interpreter(), lock) else {
+        return Ok((Vec::new(), false));
+    };
+    if !venv.is_present() {
+        return Ok((Vec::new(), true));
+    }
+    let path = around.environment.cec().join(UV_LOCK);
+    let on_disk = std::fs::read(&path).ok().filter(|bytes| ObjectId::of_blob(bytes) == lock);
+    let bytes = match on_disk {
+        Some(bytes) => bytes,
+        None => around.store.read(&lock)?.1,
+    };
+    let lock = String::from_utf8_lossy(&bytes);
+    Ok((venv.differences(&lock, &around.environment.facts().torch)?, false))
 }
 
 /// The models of the version that is current: a rollback takes none away, so they are still meant.
@@ -175,7 +244,7 @@ pub(super) fn model_entry(state: &State<'_>, head: &Head) -> Result<Option<Entry
 }
 
 /// Makes the working state equal to the target, as one transaction with a restore point. The environment's lock must be held. Returns
-/// the plan as carried out.
+/// the plan as carried out. Packages are installed by `python`; without it Python is left as it is.
 ///
 /// # Errors
 /// Everything is as before then, save with [`TransactionError::Halfway`].
@@ -184,13 +253,12 @@ pub fn carry_out<'a>(
     head: &Head,
     target: &Target,
     who: &Who,
+    python: Option<&dyn Python>,
 ) -> Result<Prepared<'a>, RollbackError> {
-    let prepared = stage(around, head, target, who)?;
-    prepared.transaction.carry_out(prepared.planned)?;
-    Ok(prepared.prepared)
+    carry_out_with(around, head, target, who, python, |_| Ok(()))
 }
 
-/// The same, with `between` done once the files are in place: where it fails, all is put back.
+/// The same, with `between` done once the files are in place and the packages installed: where it fails, all is put back.
 ///
 /// # Errors
 /// The same, and those of `between`.
@@ -199,10 +267,25 @@ pub fn carry_out_with<'a, E: From<RollbackError>>(
     head: &Head,
     target: &Target,
     who: &Who,
+    python: Option<&dyn Python>,
     between: impl FnOnce(&Prepared<'a>) -> Result<(), E>,
 ) -> Result<Prepared<'a>, E> {
     let Staged { prepared, mut transaction, planned } = stage(around, head, target, who)?;
-    transaction.try_out().map_err(RollbackError::from)?;
+    match python.filter(|_| prepared.installs()) {
+        Some(python) => {
+            let Surroundings { environment, observer, .. } = *around;
+            let wanted = wanted_python(around, target)?;
+            let torch = &environment.facts().torch;
+            let trial = Trial { python, environment, torch, wanted: wanted.as_deref(), observer };
+            trial.run(&mut transaction).map_err(RollbackError::from)?;
+        }
+        None if !transaction.is_empty() => transaction.try_out().map_err(RollbackError::from)?,
+        None => {}
+    }
+    // An edit puts entries into place that are other ones when they are read again, such as links to folders.
+    if matches!(target.goal, Goal::Tree(_)) && !prepared.plan.is_empty() {
+        verify(around, head, target)?;
+    }
     between(&prepared)?;
     transaction.carry_out(planned).map_err(RollbackError::from)?;
     Ok(prepared)
@@ -254,6 +337,21 @@ fn stage<'r, 'a>(
         refs: target.refs.clone(),
     };
     Ok(Staged { prepared, transaction, planned })
+}
+
+/// Compares what is on disk now with what was asked for.
+fn verify(around: &Surroundings<'_>, head: &Head, target: &Target) -> Result<(), RollbackError> {
+    let left = prepare(around, head, target, Keep::IdsOnly)?.plan;
+    let differing: Vec<RelativePath> =
+        left.steps.iter().filter(|step| step.changes_files()).map(|step| step.path().clone()).collect();
+    if differing.is_empty() { Ok(()) } else { Err(RollbackError::NotReached(differing)) }
+}
+
+/// The Python version that the target's manifest names, for a virtual environment that has to be made.
+fn wanted_python(around: &Surroundings<'_>, target: &Target) -> Result<Option<String>, RollbackError> {
+    let Goal::Tree(tree) = &target.goal else { return Ok(None) };
+    let root: Tree = (around.store as &dyn Objects).read(tree)?;
+    Ok(manifest_in(around, &root)?.python())
 }
 
 fn check_all_read(state: &State<'_>) -> Result<(), RollbackError> {

@@ -19,10 +19,12 @@ use crate::worktree::{Problem, Trees, walk_tree};
 
 use super::compare::ModelPlace;
 use super::draft::{comfyui_facts, workflow_bytes};
+use super::environment::Interpreter;
 use super::head::Head;
 use super::manifest::{Answer, ComfyUiFacts, Manifest, ModelFacts, NodeFacts};
 use super::model_place;
 use super::nodes::{Origin, installed};
+use super::python::lockfile::Lock;
 use super::rollback::{RollbackError, manifest_in};
 use super::snapshot_tree::{COMFYUI, MANIFEST, MODELS, NODES, PARKED, UV_LOCK, node_name, workflow_key};
 use super::state::{self, FoundWorkflow, Keep, State, Surroundings};
@@ -166,15 +168,52 @@ pub struct Unreadable {
 
 #[derive(Debug, Clone, Serialize)]
 pub struct Python {
-    /// False when the manifest's dependencies changed and uv's lock did not.
+    /// False when `sync` has something to do.
     pub in_sync: bool,
     /// True when someone edited the manifest since the last commit.
     pub manifest_edited: bool,
+    /// True when uv's lock is another one than that of the last commit.
+    pub lock_changed: bool,
+    /// False when the manifest asks for something else than what uv's lock was made for, or there is none.
+    pub lock_follows: bool,
+    /// Whose Python it is.
+    pub owner: PythonOwner,
+    /// Packages in the environment's own Python that are not as the lock says.
+    pub packages: Vec<PackageState>,
+}
+
+/// Whose Python an environment runs with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PythonOwner {
+    /// Made by Comfrey.
+    Own,
+    /// Made by someone else, and left alone.
+    Foreign,
+    /// None is known.
+    Unknown,
+}
+
+/// A package that is not as the lock says.
+#[derive(Debug, Clone, Serialize)]
+pub struct PackageState {
+    pub package: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub locked: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub installed: Option<String>,
 }
 
 impl Default for Python {
     fn default() -> Self {
-        Python { in_sync: true, manifest_edited: false }
+        Python {
+            in_sync: true,
+            manifest_edited: false,
+            lock_changed: false,
+            lock_follows: true,
+            owner: PythonOwner::Unknown,
+            packages: Vec::new(),
+        }
     }
 }
 
@@ -254,6 +293,7 @@ fn is_clean(status: &Status) -> bool {
         && lists.iter().all(|list| list.is_empty())
         && changed_version.is_empty()
         && !status.python.manifest_edited
+        && !status.python.lock_changed
         && !status.comfyui.changed
 }
 
@@ -565,18 +605,60 @@ impl Look<'_, '_> {
         Ok(())
     }
 
+    /// Manifest, lock and virtual environment against each other; nothing is run. A Python that someone else made is not looked into.
     fn python(&mut self) -> Result<(), RollbackError> {
         let id = |entry: Option<&Entry>| entry.map(|entry| entry.id);
-        let (old, new) = (id(self.before.get(MANIFEST)), id(self.state.entries.get(MANIFEST)));
-        self.status.python.manifest_edited = old != new;
-        let (old_lock, new_lock) = (id(self.before.get(UV_LOCK)), id(self.state.entries.get(UV_LOCK)));
-        if old != new && old_lock == new_lock && new_lock.is_some() {
-            let text = std::fs::read_to_string(self.around.environment.manifest_path()).unwrap_or_default();
-            let now = Manifest::parse(&text).ok();
-            let same = now.is_some_and(|now| now.dependencies() == self.manifest.dependencies());
-            self.status.python.in_sync = same;
+        let differs = |name: &str| id(self.before.get(name)) != id(self.state.entries.get(name));
+        let interpreter = self.around.environment.interpreter();
+        let lock = self.state.entries.get(UV_LOCK).map(|entry| entry.id);
+        let mut python = Python {
+            manifest_edited: differs(MANIFEST),
+            lock_changed: differs(UV_LOCK),
+            owner: match interpreter {
+                Interpreter::Own(_) => PythonOwner::Own,
+                Interpreter::Foreign(_) => PythonOwner::Foreign,
+                Interpreter::Unknown => PythonOwner::Unknown,
+            },
+            ..Python::default()
+        };
+        if let (Interpreter::Own(venv), Some(id)) = (&interpreter, lock) {
+            let path = self.around.environment.cec().join(UV_LOCK);
+            let text = std::fs::read_to_string(&path).map_err(|source| state::StateError::Io { path, source })?;
+            python.lock_follows = self.lock_follows(&id, &text)?;
+            let found = venv.differences(&text, &self.around.environment.facts().torch)?;
+            python.packages = found
+                .into_iter()
+                .map(|found| PackageState { package: found.package, locked: found.locked, installed: found.installed })
+                .collect();
+            python.in_sync = python.lock_follows && python.packages.is_empty() && venv.is_present();
+        } else if let Some(id) = lock {
+            let path = self.around.environment.cec().join(UV_LOCK);
+            let text = std::fs::read_to_string(&path).map_err(|source| state::StateError::Io { path, source })?;
+            python.lock_follows = self.lock_follows(&id, &text)?;
+            python.in_sync = python.lock_follows;
+        } else if let Interpreter::Own(_) = interpreter {
+            (python.lock_follows, python.in_sync) = (false, false);
         }
+        self.status.python = python;
         Ok(())
+    }
+
+    /// Whether the lock was made for what the manifest asks for. The answer is kept as long as both stay as they are.
+    fn lock_follows(&self, lock: &ObjectId, text: &str) -> Result<bool, RollbackError> {
+        let rows = self.around.store.records(RecordTable::Caches);
+        let key = format!("lock follows\0{}", self.around.environment.name()).into_bytes();
+        let manifest = self.state.entries.get(MANIFEST).map(|entry| entry.id.to_hex()).unwrap_or_default();
+        let now = format!("{} {manifest} {lock}", env!("CARGO_PKG_VERSION"));
+        let kept: Option<(String, bool)> = rows.get(&key)?.and_then(|row| serde_json::from_slice(&row).ok());
+        if let Some((_, follows)) = kept.filter(|(of, _)| *of == now) {
+            return Ok(follows);
+        }
+        let follows = Lock::parse(text).is_ok_and(|lock| lock.follows(self.on_disk));
+        if let Ok(row) = serde_json::to_vec(&(now, follows)) {
+            // A store that cannot be written to has only lost time.
+            drop(rows.apply(vec![(key, Some(row))]));
+        }
+        Ok(follows)
     }
 
     fn comfyui(&mut self, head: &Head) {

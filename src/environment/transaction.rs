@@ -166,6 +166,18 @@ impl<'a> Transaction<'a> {
         Ok(())
     }
 
+    /// Puts at `place` what `make` makes at the path that it is given.
+    pub fn put_made(
+        &mut self,
+        place: &Path,
+        make: impl FnOnce(&Path) -> io::Result<()>,
+    ) -> Result<(), TransactionError> {
+        let staged = self.private(place, 's')?;
+        make(&staged).map_err(io_error(&staged))?;
+        self.push(&staged, place, Side::Staged);
+        Ok(())
+    }
+
     /// Makes the folder, and those above it, before the renames.
     pub fn make_folder(&mut self, folder: &Path) {
         let mut absent: Vec<&Path> = folder.ancestors().take_while(|folder| !folder.exists()).collect();

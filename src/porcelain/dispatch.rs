@@ -27,6 +27,7 @@ use crate::plumbing::update_ref::UpdateRef;
 use crate::plumbing::write_tree::WriteTree;
 use crate::porcelain::catalog::Catalog;
 use crate::porcelain::commit::Commit;
+use crate::porcelain::constraint::Constraint;
 use crate::porcelain::diff::Diff;
 use crate::porcelain::doctor::Doctor;
 use crate::porcelain::export::Export;
@@ -36,11 +37,13 @@ use crate::porcelain::models::Models;
 use crate::porcelain::node::Node;
 use crate::porcelain::operations::Operations;
 use crate::porcelain::ps::Ps;
+use crate::porcelain::py::Py;
 use crate::porcelain::rollback::Rollback;
 use crate::porcelain::run::Run;
 use crate::porcelain::show::Show;
 use crate::porcelain::status::Status;
 use crate::porcelain::stop::Stop;
+use crate::porcelain::sync::Sync;
 use crate::porcelain::tag::Tag;
 use crate::porcelain::undo::{Redo, Undo};
 use crate::porcelain::workflow::Workflow;
@@ -95,6 +98,8 @@ enum Verb {
     Config(Config),
     Create(Create),
     Delete(Delete),
+    /// Bounds on versions of Python packages, whoever wants them
+    Constraint(Constraint),
     Demo(Demo),
     /// Show what differs, by path
     Diff(Diff),
@@ -135,6 +140,8 @@ enum Verb {
     ParseWorkflow(ParseWorkflow),
     /// Show which environments run
     Ps(Ps),
+    /// Python packages beside those of ComfyUI and its nodes
+    Py(Py),
     /// Bring back what undo took back
     Redo(Redo),
     /// Find what references on standard input mean
@@ -157,6 +164,8 @@ enum Verb {
     Status(Status),
     /// Stop the environment's ComfyUI
     Stop(Stop),
+    /// Make the Python packages those of the manifest and uv.lock
+    Sync(Sync),
     /// List, set and delete tags
     Tag(Tag),
     /// Take back the last command that changed something
@@ -188,6 +197,7 @@ impl Verb {
             Verb::Config(command) => command.run(session),
             Verb::Create(command) => command.run(session),
             Verb::Delete(command) => command.run(session),
+            Verb::Constraint(command) => command.run(session),
             Verb::Demo(command) => command.run(session),
             Verb::Diff(command) => command.run(session),
             Verb::DiffTree(command) => command.run(session),
@@ -209,6 +219,7 @@ impl Verb {
             Verb::Pack(command) => command.run(session),
             Verb::ParseWorkflow(command) => command.run(session),
             Verb::Ps(command) => command.run(session),
+            Verb::Py(command) => command.run(session),
             Verb::Redo(command) => command.run(session),
             Verb::Resolve(command) => command.run(session),
             Verb::RevList(command) => command.run(session),
@@ -220,6 +231,7 @@ impl Verb {
             Verb::ShowRef(command) => command.run(session),
             Verb::Status(command) => command.run(session),
             Verb::Stop(command) => command.run(session),
+            Verb::Sync(command) => command.run(session),
             Verb::Tag(command) => command.run(session),
             Verb::Undo(command) => command.run(session),
             Verb::Unpack(command) => command.run(session),

@@ -7,7 +7,7 @@ const TOPICS: [(&str, &[&str]); 8] = [
     ("Begin", &["demo", "init", "create", "clone", "adopt", "list", "use", "run", "stop", "ps", "delete", "config"]),
     ("Every day", &["status", "commit", "log", "show", "diff", "tag", "branch", "switch", "merge", "revert"]),
     ("Go back", &["rollback", "undo", "redo", "operations"]),
-    ("Workflows, models, nodes", &["workflow", "models", "node", "py", "sync", "catalog"]),
+    ("Workflows, models, nodes", &["workflow", "models", "node", "sync", "py", "constraint", "catalog"]),
     ("Share", &["export", "import"]),
     ("Keep sound", &["fsck", "gc", "doctor"]),
     ("Shell", &["completions", "man", "help"]),

@@ -3,9 +3,11 @@
 use crate::environment::head::Head;
 use crate::environment::making::create::told;
 use crate::environment::making::program;
+use crate::environment::python::Python;
 use crate::environment::rollback::{self, Target};
 use crate::environment::state::{Keep, Surroundings};
 use crate::object::Snapshot;
+use crate::ui::packages;
 use crate::ui::plans;
 use crate::ui::program::Command;
 use crate::ui::running::WhileRunning;
@@ -64,6 +66,7 @@ impl Command for Rollback {
             let head = Head::of(around.store, around.environment.name().as_str())?;
             let prepared = rollback::prepare(&around, &head, &target, Keep::IdsOnly)?;
             plans::print(session, &prepared.plan, plans::Form::WouldDo)?;
+            packages::print(session, &prepared, plans::Form::WouldDo)?;
             tell_other_comfyui(session, &around, &snapshot, &title)?;
             return Ok(Exit::Done);
         }
@@ -73,7 +76,7 @@ impl Command for Rollback {
         let around = working.around(session.observer);
         let head = Head::of(around.store, around.environment.name().as_str())?;
         let prepared = rollback::prepare(&around, &head, &target, Keep::IdsOnly)?;
-        if prepared.plan.is_empty() {
+        if prepared.is_empty() {
             plans::print(session, &prepared.plan, plans::Form::Done)?;
             session.note(format_args!("Nothing to do: workflows and custom nodes are as in {title}."))?;
             tell_other_comfyui(session, &around, &snapshot, &title)?;
@@ -81,13 +84,17 @@ impl Command for Rollback {
         }
         if session.can_ask && !session.globals.yes {
             plans::print(session, &prepared.plan, plans::Form::WillDo)?;
+            packages::print(session, &prepared, plans::Form::WillDo)?;
             if !session.agree(&format!("Go back to {title}?"), true)? {
                 return Err(Failure::new(Exit::Negative, "nothing was changed"));
             }
         }
+        let uv = if prepared.installs() { Some(working.uv(session.observer)?) } else { None };
         drop(prepared);
-        let done = rollback::carry_out(&around, &head, &target, &who)?;
+        let python = uv.as_ref().map(|uv| uv as &dyn Python);
+        let done = rollback::carry_out(&around, &head, &target, &who, python)?;
         plans::print(session, &done.plan, plans::Form::Done)?;
+        packages::print(session, &done, plans::Form::Done)?;
         session.note(format_args!("Workflows and custom nodes are as in {title}; `comfrey undo` takes this back."))?;
         tell_other_comfyui(session, &around, &snapshot, &title)?;
         Ok(Exit::Done)

@@ -117,10 +117,11 @@ fn print(session: &mut Session<'_>, found: &Found) -> Result<(), Failure> {
     if found.python.manifest_edited && found.head.is_some() {
         other.extend(list("changed", &["pyproject.toml".to_owned()]));
     }
-    if !found.python.in_sync {
-        other.extend(list("changed", &["Python dependencies; uv.lock is older".to_owned()]));
+    if found.python.lock_changed && found.head.is_some() {
+        other.extend(list("changed", &["uv.lock".to_owned()]));
     }
     group("Environment", other);
+    group("Python", python(found));
     for (title, lines) in &groups {
         writeln!(session.out, "\n{title}:")?;
         for line in lines {
@@ -133,6 +134,31 @@ fn print(session: &mut Session<'_>, found: &Found) -> Result<(), Failure> {
     }
     writeln!(session.out)?;
     next(session, found)
+}
+
+/// What `sync` has to do.
+fn python(found: &Found) -> Vec<String> {
+    /// So many packages are named.
+    const MOST: usize = 5;
+    let python = &found.python;
+    let mut lines = Vec::new();
+    if !python.lock_follows {
+        lines.push("uv.lock is not what pyproject.toml asks for".to_owned());
+    }
+    for package in python.packages.iter().take(MOST) {
+        let name = &package.package;
+        lines.push(match (&package.locked, &package.installed) {
+            (Some(locked), Some(installed)) => format!("{name} is {installed}, locked is {locked}"),
+            (Some(locked), None) => format!("{name} {locked} is not installed"),
+            (None, installed) => {
+                format!("{name} {} is installed, and not in uv.lock", installed.as_deref().unwrap_or_default())
+            }
+        });
+    }
+    if python.packages.len() > MOST {
+        lines.push(format!("and {} more", python.packages.len() - MOST));
+    }
+    lines
 }
 
 fn model(model: &ModelShape) -> String {
@@ -272,6 +298,9 @@ fn next(session: &mut Session<'_>, found: &Found) -> Result<(), Failure> {
     } else {
         writeln!(session.out, "{} records this as a new version", paint.typed("comfrey commit -m MESSAGE"))?;
         writeln!(session.out, "{} goes back to {}", paint.typed("comfrey rollback HEAD"), head.version)?;
+    }
+    if !found.python.in_sync {
+        writeln!(session.out, "{} makes Python what it is to be", paint.typed("comfrey sync"))?;
     }
     if back > 0 && found.clean {
         let command = paint.typed("comfrey rollback HEAD");

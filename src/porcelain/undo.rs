@@ -6,10 +6,12 @@ use crate::environment::head::Head;
 use crate::environment::layout::Kind;
 use crate::environment::making::trash;
 use crate::environment::plan::Plan;
+use crate::environment::python::Python;
 use crate::environment::rollback::{self, Target};
 use crate::environment::state::Keep;
 use crate::history::undo::{Stacks, Step};
 use crate::object::ObjectId;
+use crate::ui::packages;
 use crate::ui::plans;
 use crate::ui::program::Command;
 use crate::ui::running::WhileRunning;
@@ -150,11 +152,14 @@ impl How {
         if self.dry_run {
             return self.say(session, step, &prepared.plan, word, false);
         }
-        if !prepared.plan.is_empty() {
+        if !prepared.is_empty() {
             session.comfyui_at_rest(&working.environment, self.running)?;
         }
+        let uv = if prepared.installs() { Some(working.uv(session.observer)?) } else { None };
         drop(prepared);
-        let done = rollback::carry_out(&around, &head, &target, &who)?;
+        let python = uv.as_ref().map(|uv| uv as &dyn Python);
+        let done = rollback::carry_out(&around, &head, &target, &who, python)?;
+        packages::print(session, &done, plans::Form::Done)?;
         self.say(session, step, &done.plan, word, true)
     }
 

@@ -13,6 +13,7 @@
 //! - [`revisions`]: revisions as arguments: the store, and the environment whose refs short names mean
 //! - [`snapshots`], [`operations`], [`changes`]: how they are written, for people and as JSON
 //! - [`plans`]: plans as lines and as JSON
+//! - [`packages`]: Python packages that are installed or taken away, as lines and as JSON
 //! - [`mod@workflow_diff`]: differences of workflows as lines
 //! - [`catalog`]: the catalog of a workspace
 //! - [`online`]: the network, as commands use it
@@ -31,6 +32,7 @@ pub mod lines_in;
 pub mod model_files;
 pub mod online;
 pub mod operations;
+pub mod packages;
 pub mod plans;
 pub mod program;
 pub mod progress;

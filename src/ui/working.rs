@@ -4,6 +4,7 @@ use crate::catalog::Catalog;
 use crate::environment::commit::Who;
 use crate::environment::lock::Lock;
 use crate::environment::making::trash;
+use crate::environment::python::Uv;
 use crate::environment::recovery::{self, Found};
 use crate::environment::state::Surroundings;
 use crate::environment::transaction::Outcome;
@@ -25,6 +26,12 @@ pub struct Working {
 }
 
 impl Working {
+    /// uv, found or installed; what it says goes to the environment's `logs/uv.log`.
+    pub fn uv(&self, observer: &dyn Observer) -> Result<Uv, Failure> {
+        let log = self.environment.folder().join("logs").join("uv.log");
+        Ok(Uv::find(self.workspace.store().dir(), observer)?.with_log(log))
+    }
+
     /// With what its ComfyUI shares with others.
     pub fn around<'a>(&'a self, observer: &'a dyn Observer) -> Surroundings<'a> {
         Surroundings {

@@ -17,6 +17,8 @@ use crate::environment::layout::Kind;
 use crate::environment::lock::Waiting;
 use crate::environment::manifest::{ComfyUiFacts, Manifest, ManifestError};
 use crate::environment::name::EnvironmentName;
+use crate::environment::python::requirements::{Requirements, Whose};
+use crate::environment::python::trial::{self, TrialError};
 use crate::environment::python::{Install, Project, Python, PythonError, TorchBackend};
 use crate::environment::rollback::{self, RollbackError, Target};
 use crate::environment::snapshot_tree::{COMFYUI, MANIFEST, Part, UV_LOCK, part};
@@ -46,6 +48,8 @@ pub enum CreateError {
     Manifest { what: &'static str, source: ManifestError },
     #[error(transparent)]
     Python(#[from] PythonError),
+    #[error(transparent)]
+    Trial(#[from] TrialError),
     #[error(transparent)]
     Store(#[from] crate::store::Error),
     #[error(transparent)]
@@ -301,22 +305,15 @@ fn project(
     };
     let keeps = brought.is_some() && from.is_some_and(|from| from.program);
     if !keeps {
-        let path = comfyui.join("requirements.txt");
-        let requirements = std::fs::read_to_string(&path).unwrap_or_default();
+        let requirements = Requirements::of(comfyui, Whose::ComfyUi);
         manifest.set_environment(&release.facts, None);
-        manifest.set_comfyui_requirements(&requirements_in(&requirements), from.is_some());
+        manifest.merge_comfyui_requirements(&requirements.texts(), from.is_some());
     }
     let lock = match from.filter(|_| keeps) {
         Some(from) => text_of(&from.snapshot.tree, UV_LOCK)?,
         None => None,
     };
     Ok((manifest.to_string(), lock))
-}
-
-/// The requirements in ComfyUI's own `requirements.txt`, which has neither options nor includes.
-fn requirements_in(text: &str) -> Vec<String> {
-    let lines = text.lines().map(|line| line.split(" #").next().unwrap_or_default().trim());
-    lines.filter(|line| !line.is_empty() && !line.starts_with(['#', '-'])).map(str::to_owned).collect()
 }
 
 /// The virtual environment of an environment whose `.cec` is complete.
@@ -331,8 +328,8 @@ pub(super) fn make_python(
     if !cec.join(UV_LOCK).exists() {
         return Ok(());
     }
-    python.install(&Install { project: &cec, venv: &venv, torch: &environment.facts().torch }, observer)?;
-    Ok(())
+    let install = Install { project: &cec, venv: &venv, torch: &environment.facts().torch };
+    Ok(trial::install(python, &install, observer)?)
 }
 
 /// Stages what a version holds: nodes, workflows, its ComfyUI if that is wanted, models that only the store has.
@@ -383,16 +380,5 @@ pub fn told(facts: &ComfyUiFacts) -> String {
         (Some(version), None) => version.clone(),
         (None, Some(commit)) => commit.to_owned(),
         (None, None) => "of unknown version".to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn requirements_are_read_without_comments() {
-        let text = "torch\n\n# non essential\nkornia>=0.7.1 # why\n-r other.txt\npydantic~=2.0\n";
-        assert_eq!(requirements_in(text), ["torch", "kornia>=0.7.1", "pydantic~=2.0"]);
     }
 }

@@ -18,6 +18,11 @@ impl Manifest {
         })
     }
 
+    /// The Python version that the environment was made with, such as `3.11`.
+    pub fn python(&self) -> Option<String> {
+        text(self.item("tool.comfrey.environment")?.as_table_like()?, "python")
+    }
+
     /// Makes `[tool.comfrey.environment]` say this.
     pub fn set_environment(&mut self, comfyui: &ComfyUiFacts, python: Option<&str>) {
         let Some(part) = self.part("environment") else { return };
@@ -36,7 +41,7 @@ impl Manifest {
 
     /// Makes `[project] dependencies` ComfyUI's requirements. What stands there of other packages stays, and of the same package too
     /// unless `replace` says so: someone chose it.
-    pub fn set_comfyui_requirements(&mut self, requirements: &[String], replace: bool) {
+    pub fn merge_comfyui_requirements(&mut self, requirements: &[String], replace: bool) {
         let present = self.item("project.dependencies").and_then(Item::as_array);
         let present: Vec<String> = present.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect();
         let has = |among: &[String], wanted: &str| among.iter().any(|known| package(known) == package(wanted));
@@ -73,10 +78,10 @@ mod tests {
     fn what_someone_chose_stays_beside_comfyuis_requirements() {
         let mut manifest = Manifest::parse("[project]\ndependencies = [\"Torch==2.5\", \"mine\"]\n").unwrap();
         let wanted = ["torch".to_owned(), "py_yaml>=6".to_owned()];
-        manifest.set_comfyui_requirements(&wanted, false);
+        manifest.merge_comfyui_requirements(&wanted, false);
         let expected = "[project]\ndependencies = [\n    \"py_yaml>=6\",\n    \"Torch==2.5\",\n    \"mine\",\n]\n";
         assert_eq!(manifest.to_string(), expected);
-        manifest.set_comfyui_requirements(&["torch".to_owned()], true);
+        manifest.merge_comfyui_requirements(&["torch".to_owned()], true);
         assert!(manifest.to_string().contains("\"torch\",\n    \"py_yaml>=6\",\n    \"mine\""), "{manifest}");
     }
 }

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::environment::commit::Who;
 use crate::environment::head::Head;
 use crate::environment::manifest::{Manifest, NodeFacts};
+use crate::environment::python::Python;
 use crate::environment::rollback::{self, Prepared, Target};
 use crate::environment::snapshot_tree::{MANIFEST, NODES, UV_LOCK, node_name};
 use crate::environment::state::{Keep, Surroundings};
@@ -64,15 +65,16 @@ impl Change {
         Ok(rollback::prepare(around, head, &self.target(around)?, Keep::IdsOnly)?)
     }
 
-    /// Does it. `between` is done once the files are in place; where that fails, all is put back. The environment's lock must be held.
+    /// Does it. Where [`Change::lock`] is set, `python` installs what it says. `between` is done once the files are in place; where that fails, all is put back. The environment's lock must be held.
     pub fn carry_out<'a>(
         &self,
         around: &Surroundings<'a>,
         head: &Head,
         who: &Who,
+        python: Option<&dyn Python>,
         between: impl FnOnce() -> Result<(), NodeError>,
     ) -> Result<Prepared<'a>, NodeError> {
-        rollback::carry_out_with(around, head, &self.target(around)?, who, |_| between())
+        rollback::carry_out_with(around, head, &self.target(around)?, who, python, |_| between())
     }
 
     fn target(&self, around: &Surroundings<'_>) -> Result<Target, NodeError> {

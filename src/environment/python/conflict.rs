@@ -115,8 +115,24 @@ fn steps(text: &str) -> Vec<(String, String)> {
         Regex::new(&format!(r"(?:all versions of )?{who} depends? on (?:all versions of )?({NAME})")).ok()
     });
     let Some(step) = step else { return Vec::new() };
-    let found = step.captures_iter(text);
+    let premises = premises(text);
+    let found = step.captures_iter(&premises);
     found.map(|found| (found[1].to_owned(), found[2].trim_end_matches([',', '.']).to_owned())).collect()
+}
+
+/// The text without what uv concludes from it: a conclusion is a step that leaves out those between.
+fn premises(text: &str) -> String {
+    static KNOWN: OnceLock<Option<Regex>> = OnceLock::new();
+    let mut parts = text.split("we can conclude that");
+    let mut kept = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        if let Some(next) = part.find("ecause ") {
+            kept += &part[next..];
+        }
+    }
+    let known =
+        KNOWN.get_or_init(|| Regex::new(r"we know from \(\d+\) that (?:all versions of )?\S+ depends? on \S+").ok());
+    known.as_ref().map(|known| known.replace_all(&kept, "").into_owned()).unwrap_or(kept)
 }
 
 /// The name in `name[extra]>=1`.
@@ -236,6 +252,12 @@ mod tests {
         let said = said(text);
         assert!(said.starts_with("ComfyUI wants foo<2, through deep"), "{said}");
         assert!(said.contains("\nthe node c wants foo>=2"), "{said}");
+    }
+
+    #[test]
+    fn what_uv_concludes_hides_no_step_between() {
+        let text = "Because all versions of bar depend on foo<2 and comfrey-env-demo:node-c depends on bar>=1, we can conclude that comfrey-env-demo:node-c depends on foo<2. (1)\n\n         Because all versions of baz depend on foo>=2 and comfrey-env-demo:node-d depends on baz, we can conclude that comfrey-env-demo:node-d depends on foo>=2.\n         And because we know from (1) that comfrey-env-demo:node-c depends on foo<2, we can conclude that comfrey-env-demo:node-c and comfrey-env-demo:node-d are incompatible.";
+        assert_eq!(said(text), "the node c wants foo<2, through bar>=1\nthe node d wants foo>=2, through baz");
     }
 
     #[test]

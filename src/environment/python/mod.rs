@@ -11,18 +11,31 @@
 //! - [`torch`]: where torch comes from, a fact of the machine
 //! - [`requirements`]: what ComfyUI and its nodes ask for
 //! - [`venv`]: where things lie in a virtual environment
+//! - [`lockfile`]: what uv resolved, as values
+//! - [`installed`]: what a virtual environment holds, and whether that is what the lock says
+//! - [`stamp`]: what was installed last, so that one look tells
+//! - [`twin`]: a folder's files under second names
+//! - [`trial`]: packages installed as a part of a transaction
+//! - [`packages`]: changing which packages an environment has
 
 pub mod conflict;
 pub mod find;
+pub mod installed;
+pub mod lockfile;
 pub mod outside;
+pub mod packages;
 pub mod requirements;
 pub mod seam;
+pub mod stamp;
 pub mod torch;
+pub mod trial;
+pub mod twin;
 pub mod uv;
 pub mod venv;
 
 pub use conflict::Conflict;
 pub use seam::{Install, Project, Python, PythonError};
 pub use torch::TorchBackend;
+pub use trial::{Trial, TrialError};
 pub use uv::Uv;
 pub use venv::Venv;

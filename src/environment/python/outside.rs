@@ -76,7 +76,7 @@ fn wait(child: &mut Child, observer: &dyn Observer) -> std::io::Result<Option<Ex
             return Ok(Some(status));
         }
         if observer.interrupted() {
-            child.stop(PATIENCE, &|| Hurry::Patient)?;
+            child.stop(PATIENCE, &mut || Hurry::Patient)?;
             return Ok(None);
         }
         std::thread::sleep(LOOK);

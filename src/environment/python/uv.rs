@@ -7,9 +7,10 @@ use std::process::Command;
 use crate::observer::Observer;
 
 use super::find::{self, Search, VARIABLE};
+use super::lockfile::{self, Lock};
 use super::outside::{self, Ended};
 use super::seam::io_error;
-use super::{Conflict, Install, Project, Python, PythonError, Venv};
+use super::{Conflict, Install, Project, Python, PythonError, Venv, torch};
 
 /// uv, as found on this machine.
 #[derive(Debug, Clone)]
@@ -143,10 +144,70 @@ impl Python for Uv {
     }
 
     fn install(&self, what: &Install<'_>, observer: &dyn Observer) -> Result<(), PythonError> {
+        if let Some(backend) = what.torch.option()
+            && let torch = self.torch_in(what)?
+            && !torch.is_empty()
+        {
+            return self.install_with_backend(what, backend, &torch, observer);
+        }
         let mut command = self.command(["sync", "--frozen", "--all-groups", "--no-install-project"]);
         command.current_dir(what.project).arg("--project").arg(what.project);
         command.env("UV_PROJECT_ENVIRONMENT", what.venv.folder()).arg("--python").arg(what.venv.python());
         self.run(&mut command, "sync", "installing Python packages", observer).map(drop)
+    }
+}
+
+impl Uv {
+    /// torch's packages as the lock has them, `torch==2.9.0`, without what tells one build from another.
+    fn torch_in(&self, what: &Install<'_>) -> Result<Vec<String>, PythonError> {
+        let path = what.project.join("uv.lock");
+        let text = std::fs::read_to_string(&path).map_err(io_error(&path))?;
+        let machine = what.venv.version().and_then(|version| lockfile::this_machine(&version));
+        let (Ok(lock), Some(machine)) = (Lock::parse(&text), machine) else { return Ok(Vec::new()) };
+        let pinned = lock.wanted(&machine).into_iter().filter(|(name, _)| torch::is_torch(name));
+        let public = |version: Option<String>| version?.split('+').next().map(str::to_owned);
+        Ok(pinned
+            .map(|(name, version)| match public(version) {
+                Some(version) => format!("{name}=={version}"),
+                None => name,
+            })
+            .collect())
+    }
+
+    /// `uv sync` knows no torch backends: what is locked is exported, and installed together with the backend's build of the locked torch and
+    /// what that pins.
+    fn install_with_backend(
+        &self,
+        what: &Install<'_>,
+        backend: &str,
+        pinned: &[String],
+        observer: &dyn Observer,
+    ) -> Result<(), PythonError> {
+        let path = what.project.join("uv.lock");
+        let text = std::fs::read_to_string(&path).map_err(io_error(&path))?;
+        let lock = Lock::parse(&text).unwrap_or_default();
+        let mut command = self.command(["export", "--frozen", "--all-groups", "--no-emit-project", "--no-header"]);
+        command.args(["--no-annotate", "--format", "requirements.txt"]);
+        command.current_dir(what.project).arg("--project").arg(what.project);
+        for name in lock.names() {
+            if torch::is_torch(name) || torch::comes_with_torch(name) {
+                command.args(["--no-emit-package", name]);
+            }
+        }
+        let exported = self.run(&mut command, "export", "reading uv.lock", observer)?.stdout;
+        // Beside the lock's folder, as paths in it are relative to that.
+        let above = what.project.parent().unwrap_or(what.project);
+        let place = tempfile::Builder::new().prefix(TRIAL).tempdir_in(above).map_err(io_error(above))?;
+        let write = |name: &str, text: &str| {
+            let path = place.path().join(name);
+            std::fs::write(&path, text).map_err(io_error(&path)).map(|()| path)
+        };
+        let locked = write("locked.txt", &exported)?;
+        let pinned = write("torch.txt", &(pinned.join("\n") + "\n"))?;
+        let mut command = self.command(["pip", "install", "--exact", "--torch-backend", backend]);
+        command.current_dir(place.path()).arg("--python").arg(what.venv.python());
+        command.arg("-r").arg(locked).arg("-r").arg(pinned);
+        self.run(&mut command, "pip install", "installing Python packages", observer).map(drop)
     }
 }
 

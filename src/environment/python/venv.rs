@@ -2,6 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use super::installed::{self, Difference};
+use super::stamp::Stamp;
+use super::{PythonError, TorchBackend};
+
 /// A virtual environment that Comfrey made, or is to make.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Venv {
@@ -44,4 +48,14 @@ pub fn version_of(folder: &Path) -> Option<String> {
         let (key, value) = line.split_once('=')?;
         matches!(key.trim(), "version" | "version_info").then(|| value.trim().to_owned())
     })
+}
+
+impl Venv {
+    /// What is not as the lock says; one look into one folder where nothing has changed since packages were installed last.
+    pub fn differences(&self, lock: &str, torch: &TorchBackend) -> Result<Vec<Difference>, PythonError> {
+        if self.is_present() && Stamp::of(self, lock, torch)?.is_in(self) {
+            return Ok(Vec::new());
+        }
+        installed::differences(self, lock, torch)
+    }
 }

@@ -8,6 +8,7 @@ use crate::environment::lock::Lock;
 use crate::environment::manifest::{Manifest, NodeSource};
 use crate::environment::nodes::steps::told;
 use crate::environment::nodes::{self, Change, Edits, Found, Node, NodeError};
+use crate::environment::python::Python;
 use crate::environment::state::{self, Keep, State};
 use crate::object::ObjectId;
 use crate::ui::plans::{self, Form, StepShape};
@@ -190,7 +191,9 @@ pub fn carry_out(
         }
     }
     let who = session.who()?;
-    let done = plan.change.carry_out(&around, head, &who, between)?;
+    let uv = plan.change.lock.is_some().then(|| working.uv(session.observer)).transpose()?;
+    let python = uv.as_ref().map(|uv| uv as &dyn Python);
+    let done = plan.change.carry_out(&around, head, &who, python, between)?;
     say(session, plan, &done.plan, true)
 }
 

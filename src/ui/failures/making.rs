@@ -55,6 +55,7 @@ impl From<CreateError> for Failure {
             CreateError::Io { path, source } => Failure::io(path.display(), &source),
             CreateError::Manifest { .. } => Failure::new(Exit::Usage, message).hint("nothing was changed; correct it"),
             CreateError::Python(error) => error.into(),
+            CreateError::Trial(error) => error.into(),
             CreateError::Store(error) => error.into(),
             CreateError::Worktree(error) => error.into(),
             CreateError::History(error) => error.into(),

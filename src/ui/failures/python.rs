@@ -1,6 +1,7 @@
 //! Failures of resolving and installing Python packages.
 
-use crate::environment::python::{PythonError, torch::NoBackend};
+use crate::environment::python::packages::PackagesError;
+use crate::environment::python::{Conflict, PythonError, TrialError, torch::NoBackend};
 use crate::ui::{Exit, Failure};
 
 const HOW_TO_INSTALL: &str = "install it as https://docs.astral.sh/uv says, for instance `python3 -m pip install uv`, \
@@ -14,11 +15,58 @@ impl From<PythonError> for Failure {
             PythonError::NotUv { .. } | PythonError::Unstartable { .. } => {
                 Failure::new(Exit::Outside, message).hint(HOW_TO_INSTALL)
             }
-            PythonError::Conflict(_) => Failure::new(Exit::Conflict, message),
-            PythonError::Failed { .. } => Failure::new(Exit::Outside, message),
+            PythonError::Conflict(conflict) => Failure::new(Exit::Conflict, message).hint(ways_out(&conflict)),
+            PythonError::Failed { .. } => Failure::new(Exit::Outside, message)
+                .hint("nothing was changed; all that uv said is in the environment's logs/uv.log"),
             PythonError::Io { path, source } => Failure::io(path.display(), &source),
             PythonError::Store(error) => error.into(),
             PythonError::Interrupted => Failure::new(Exit::Interrupted, message),
+        }
+    }
+}
+
+/// Nothing was changed; what could be done instead.
+fn ways_out(conflict: &Conflict) -> String {
+    let nodes = conflict.nodes();
+    let another = match nodes.as_slice() {
+        [] => "ask for another version".to_owned(),
+        [node] => format!("take another version of {node}, or leave it out: `comfrey node disable {node}`"),
+        [first, .., last] => {
+            format!("take another version of {first} or of {last}, or leave one out: `comfrey node disable {last}`")
+        }
+    };
+    let package = conflict.package.as_deref().unwrap_or("PACKAGE");
+    format!(
+        "nothing was changed. {another}. If you know which {package} works, say so in the manifest: \
+         [tool.uv] override-dependencies = [\"{package}==VERSION\"]"
+    )
+}
+
+impl From<TrialError> for Failure {
+    fn from(error: TrialError) -> Self {
+        let message = error.to_string();
+        match error {
+            TrialError::Python(error) => error.into(),
+            TrialError::Transaction(error) => error.into(),
+            TrialError::Differs(_) => Failure::new(Exit::Damaged, message)
+                .hint("everything was put back; what uv said is in the environment's logs/uv.log"),
+        }
+    }
+}
+
+impl From<PackagesError> for Failure {
+    fn from(error: PackagesError) -> Self {
+        let message = error.to_string();
+        const OWN: &str =
+            "`comfrey sync --own-python` makes one for this environment, beside it, and lets ComfyUI run with it";
+        match error {
+            PackagesError::Python(error) => error.into(),
+            PackagesError::Trial(error) => error.into(),
+            PackagesError::Transaction(error) => error.into(),
+            PackagesError::Rollback(error) => (*error).into(),
+            PackagesError::Store(error) => error.into(),
+            PackagesError::Foreign(_) | PackagesError::NoPython => Failure::new(Exit::Conflict, message).hint(OWN),
+            PackagesError::Facts { .. } => Failure::new(Exit::Usage, message),
         }
     }
 }

@@ -114,6 +114,10 @@ impl From<RollbackError> for Failure {
             RollbackError::Worktree(error) => error.into(),
             RollbackError::NotAllRead { .. } => Failure::new(Exit::NotFound, message)
                 .hint(format!("{UNTOUCHED}; make them readable, or list them in .comfreyignore")),
+            RollbackError::Trial(error) => error.into(),
+            RollbackError::Python(error) => error.into(),
+            RollbackError::NotReached(_) => Failure::new(Exit::Damaged, message)
+                .hint("everything was put back; another program may be writing to these files"),
             RollbackError::Changed => {
                 Failure::new(Exit::Conflict, message).hint(format!("{UNTOUCHED}; run this again when they are at rest"))
             }

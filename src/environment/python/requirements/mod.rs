@@ -5,9 +5,9 @@
 //!
 //! - [`folder`]: the requirements of a folder
 //! - [`requirement`]: one of them, as a name and what is asked of it (PEP 508)
-//! - [`text_file`]: `requirements.txt`, with what it includes
-//! - [`project`]: `pyproject.toml`
-//! - [`setup`]: `setup.py`, of which only what is written out is understood
+//! - [`text_file`]: what `requirements.txt` says, with what it includes
+//! - [`project`]: what `pyproject.toml` says
+//! - [`setup`]: what `setup.py` says, as far as it is written out
 
 pub mod folder;
 pub mod project;
