@@ -65,7 +65,7 @@ impl Command for Rollback {
             let around = working.around(session.observer);
             let head = Head::of(around.store, around.environment.name().as_str())?;
             let prepared = rollback::prepare(&around, &head, &target, Keep::IdsOnly)?;
-            plans::print(session, &prepared.plan, plans::Form::WouldDo)?;
+            show(session, &prepared, plans::Form::WouldDo)?;
             packages::print(session, &prepared, plans::Form::WouldDo)?;
             tell_other_comfyui(session, &around, &snapshot, &title)?;
             return Ok(Exit::Done);
@@ -83,7 +83,7 @@ impl Command for Rollback {
             return Ok(Exit::Done);
         }
         if session.can_ask && !session.globals.yes {
-            plans::print(session, &prepared.plan, plans::Form::WillDo)?;
+            show(session, &prepared, plans::Form::WillDo)?;
             packages::print(session, &prepared, plans::Form::WillDo)?;
             if !session.agree(&format!("Go back to {title}?"), true)? {
                 return Err(Failure::new(Exit::Negative, "nothing was changed"));
@@ -116,4 +116,13 @@ fn tell_other_comfyui(
         session.note(format_args!("hint: `{command}` would bring it back"))?;
     }
     Ok(())
+}
+
+/// What is to be done, before the lines about packages.
+fn show(session: &mut Session<'_>, prepared: &rollback::Prepared<'_>, form: plans::Form) -> Result<(), Failure> {
+    if prepared.plan.is_empty() && prepared.installs() && !session.globals.json {
+        writeln!(session.out, "No file changes, but Python packages do:")?;
+        return Ok(());
+    }
+    plans::print(session, &prepared.plan, form)
 }

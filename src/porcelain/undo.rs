@@ -150,7 +150,9 @@ impl How {
         let target = Target::before(&around, step)?;
         let prepared = rollback::prepare(&around, &head, &target, Keep::IdsOnly)?;
         if self.dry_run {
-            return self.say(session, step, &prepared.plan, word, false);
+            self.say(session, step, &prepared.plan, word, false)?;
+            packages::print(session, &prepared, plans::Form::WouldDo)?;
+            return Ok(Exit::Done);
         }
         if !prepared.is_empty() {
             session.comfyui_at_rest(&working.environment, self.running)?;
@@ -159,8 +161,9 @@ impl How {
         drop(prepared);
         let python = uv.as_ref().map(|uv| uv as &dyn Python);
         let done = rollback::carry_out(&around, &head, &target, &who, python)?;
+        self.say(session, step, &done.plan, word, true)?;
         packages::print(session, &done, plans::Form::Done)?;
-        self.say(session, step, &done.plan, word, true)
+        self.way_back(session, word)
     }
 
     /// An environment that was deleted comes back: one that was named, or that which went by the last command of all.
@@ -206,29 +209,25 @@ impl How {
                 Ok(())
             })?;
         }
-        self.say(session, step, &Plan::default(), word, !self.dry_run)
+        self.say(session, step, &Plan::default(), word, !self.dry_run)?;
+        if self.dry_run { Ok(Exit::Done) } else { self.way_back(session, word) }
     }
 
-    fn say(
-        &self,
-        session: &mut Session<'_>,
-        step: &Step,
-        plan: &Plan,
-        word: &str,
-        done: bool,
-    ) -> Result<Exit, Failure> {
+    fn say(&self, session: &mut Session<'_>, step: &Step, plan: &Plan, word: &str, done: bool) -> Result<(), Failure> {
         if session.globals.json {
             let steps = plan.steps.iter().map(plans::StepShape::from).collect();
-            session.print_json(&Shape { command: &step.command, operation: step.operation, done, steps })?;
-            return Ok(Exit::Done);
+            return session.print_json(&Shape { command: &step.command, operation: step.operation, done, steps });
         }
         let command = session.paint.typed(format!("comfrey {}", step.command));
         match done {
             true => writeln!(session.out, "{command}: {word}")?,
             false => writeln!(session.out, "{command} would be {word}")?,
         }
-        plans::lines(session, plan)?;
-        if done {
+        plans::lines(session, plan)
+    }
+
+    fn way_back(&self, session: &mut Session<'_>, word: &str) -> Result<Exit, Failure> {
+        if !session.globals.json {
             let other = if word == "undone" { "comfrey redo" } else { "comfrey undo" };
             session.note(format_args!("`{other}` takes this back."))?;
         }

@@ -213,9 +213,9 @@ fn two_nodes_that_disagree_are_named_and_nothing_is_changed() {
     demo.demo.write("custom_nodes/Other/requirements.txt", "baz\n");
     let refused = demo.comfrey(["sync"]).fails_with(4);
     for said in [
-        "the node impact wants foo<2, through bar",
-        "the node other wants foo>=2, through baz",
-        "take another version of impact or of other",
+        "the node Impact wants foo<2, through bar",
+        "the node Other wants foo>=2, through baz",
+        "take another version of Impact or of Other",
         "nothing was changed",
     ] {
         assert!(refused.stderr.contains(said), "{said} in {refused:?}");
@@ -289,6 +289,11 @@ fn when_uv_fails_everything_is_put_back_and_its_last_lines_are_shown() {
     assert_eq!(demo.json(["status"])["python"]["in_sync"], true);
     let log = std::fs::read_to_string(demo.folder().join("logs/uv.log")).unwrap();
     assert!(log.contains("No space left on device"), "{log}");
+    // uv itself is killed.
+    let uv = demo.stand_in("if [ \"$1\" = sync ]; then kill -9 $$; fi\nexec \"$UV\" \"$@\"");
+    let killed = Run::of(demo.with_uv(&uv, ["py", "add", "rich"])).fails_with(7);
+    assert!(killed.stderr.contains("uv sync failed, ended by a signal"), "{killed:?}");
+    assert_eq!(crate::installation::difference(&before, &demo.files()), Vec::<String>::new());
     // uv says that it has done it, and has not.
     let uv = demo.stand_in("if [ \"$1\" = sync ]; then exit 0; fi\nexec \"$UV\" \"$@\"");
     let lied = Run::of(demo.with_uv(&uv, ["rollback", "v1"])).fails_with(5);
@@ -338,6 +343,33 @@ fn ctrl_c_stops_uv_and_leaves_all_as_it_was() {
     let uv = rustix::process::Pid::from_raw(uv).unwrap();
     assert!(rustix::process::test_kill_process(uv).is_err(), "uv still runs");
     assert_eq!(crate::installation::difference(&before, &demo.files()), Vec::<String>::new());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_torch_backend_brings_its_own_build_of_the_locked_torch() {
+    let Some(demo) = Demo::new() else { return };
+    // What the backend's index would have: here a folder that is looked into in its place.
+    let backend = Wheels::new(&demo.demo.sandbox.join("backend")).unwrap();
+    backend.add("torch", "2.9.0+cpu", &[]);
+    let uv = demo.stand_in(&format!(
+        "if [ \"$1\" = pip ]; then shift 5; export UV_FIND_LINKS=\"$UV_FIND_LINKS,{}\"; exec \"$UV\" pip install --exact \"$@\"; fi\n\
+         exec \"$UV\" \"$@\"",
+        demo.demo.sandbox.join("backend/wheels").display()
+    ));
+    Run::of(demo.with_uv(&uv, ["sync", "--own-python", "--torch-backend", "cpu"])).success();
+    assert_eq!(demo.installed(), ["bar 1.0", "foo 1.0", "torch 2.9.0+cpu"]);
+    let log = std::fs::read_to_string(demo.folder().join("logs/uv.log")).unwrap();
+    assert!(log.contains("pip install --exact --torch-backend cpu"), "{log}");
+    assert_eq!(demo.json(["status"])["python"]["in_sync"], true);
+    // A fact of this machine: neither in the manifest nor in the lock.
+    let facts = std::fs::read_to_string(demo.folder().join("environment.toml")).unwrap();
+    assert!(facts.contains("torch_backend = \"cpu\""), "{facts}");
+    for file in [".cec/pyproject.toml", ".cec/uv.lock"] {
+        assert!(!std::fs::read_to_string(demo.folder().join(file)).unwrap().contains("cpu"), "{file}");
+    }
+    let wrong = demo.comfrey(["sync", "--torch-backend", "--help me"]).fails_with(2);
+    assert!(wrong.stderr.contains("is no torch backend"), "{wrong:?}");
 }
 
 #[test]

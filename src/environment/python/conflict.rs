@@ -49,7 +49,7 @@ impl fmt::Display for Who {
         match self {
             Who::ComfyUi => f.write_str("ComfyUI"),
             Who::Node(name) => write!(f, "the node {name}"),
-            Who::Added => f.write_str("you (`comfrey py add`)"),
+            Who::Added => f.write_str("`comfrey py add`"),
             Who::Group(name) => write!(f, "the group {name}"),
         }
     }
@@ -71,6 +71,19 @@ impl Conflict {
         let manifest = Manifest::parse(manifest).ok();
         let (package, sides) = sides(&text, manifest.as_ref()).unwrap_or_default();
         Some(Conflict { package, sides, text })
+    }
+
+    /// Calls nodes by these names where a manifest that does not list them yet gave only their groups.
+    pub fn naming<'n>(mut self, nodes: impl IntoIterator<Item = &'n str>) -> Self {
+        for node in nodes {
+            let group = group_of_node(node);
+            for side in &mut self.sides {
+                if matches!(&side.who, Who::Node(name) if group.strip_prefix("node-") == Some(name.as_str())) {
+                    side.who = Who::Node(node.to_owned());
+                }
+            }
+        }
+        self
     }
 
     /// The nodes that take part.
@@ -263,7 +276,7 @@ mod tests {
     #[test]
     fn a_wish_that_nothing_satisfies_is_named() {
         let text = "Because only foo>=1.0 is available and comfrey-env-demo:added depends on foo<1, we can conclude that comfrey-env-demo:added's requirements are unsatisfiable.";
-        assert_eq!(said(text), "you (`comfrey py add`) wants foo<1\nno foo that can be had satisfies that");
+        assert_eq!(said(text), "`comfrey py add` wants foo<1\nno foo that can be had satisfies that");
         let text = "Because nothere was not found in the package registry and comfrey-env-demo:node-b depends on nothere>3, we can conclude that comfrey-env-demo:node-b's requirements are unsatisfiable.";
         assert_eq!(said(text), "the node b wants nothere>3\nno nothere that can be had satisfies that");
     }

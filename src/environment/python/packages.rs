@@ -259,16 +259,22 @@ pub fn prepare(around: &Surroundings<'_>, wish: &Wish, python: &dyn Python) -> R
     let interpreter = venv.is_present().then(|| venv.python().to_string_lossy().into_owned());
     let lock = match (wish.lock, &before.1) {
         (LockWish::Frozen, Some(lock)) => lock.clone(),
-        _ => python.resolve(
-            &Project {
+        _ => {
+            let project = Project {
                 folder: environment.folder(),
                 manifest: &manifest,
                 lock: before.1.as_deref(),
                 python: interpreter.as_deref().or(wanted.as_deref()),
                 upgrade: &wish.upgrade,
-            },
-            observer,
-        )?,
+            };
+            python.resolve(&project, observer).map_err(|error| match error {
+                PythonError::Conflict(conflict) => {
+                    let nodes = enabled_nodes(&environment.custom_nodes_dir());
+                    PythonError::Conflict(Box::new(conflict.naming(nodes.keys().map(String::as_str))))
+                }
+                error => error,
+            })?
+        }
     };
     let packages = match venv.is_present() {
         true => venv.differences(&lock, &facts.torch)?,

@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use crate::observer::Observer;
 
@@ -114,7 +115,7 @@ impl Python for Uv {
     fn resolve(&self, project: &Project<'_>, observer: &dyn Observer) -> Result<String, PythonError> {
         let Project { folder, manifest, lock, python, upgrade } = *project;
         // Beside `.cec`, so that what the manifest says of `../x` is as true here.
-        let place = tempfile::Builder::new().prefix(TRIAL).tempdir_in(folder).map_err(io_error(folder))?;
+        let place = trial_folder(folder)?;
         let write = |name: &str, text: &str| {
             let path = place.path().join(name);
             std::fs::write(&path, text).map_err(io_error(&path))
@@ -197,7 +198,7 @@ impl Uv {
         let exported = self.run(&mut command, "export", "reading uv.lock", observer)?.stdout;
         // Beside the lock's folder, as paths in it are relative to that.
         let above = what.project.parent().unwrap_or(what.project);
-        let place = tempfile::Builder::new().prefix(TRIAL).tempdir_in(above).map_err(io_error(above))?;
+        let place = trial_folder(above)?;
         let write = |name: &str, text: &str| {
             let path = place.path().join(name);
             std::fs::write(&path, text).map_err(io_error(&path)).map(|()| path)
@@ -213,3 +214,19 @@ impl Uv {
 
 /// Begins the names of folders in which something is resolved.
 const TRIAL: &str = ".comfrey-uv-";
+
+/// How long such a folder may be in use.
+const LONG_AGO: Duration = Duration::from_secs(86_400);
+
+/// A folder for one run of uv, which goes when it is dropped. What killed programs left of such folders goes now.
+fn trial_folder(above: &Path) -> Result<tempfile::TempDir, PythonError> {
+    for entry in std::fs::read_dir(above).into_iter().flatten().flatten() {
+        let is_one = entry.file_name().to_string_lossy().starts_with(TRIAL);
+        let modified = || entry.metadata().and_then(|metadata| metadata.modified()).ok();
+        if is_one && modified().and_then(|time| time.elapsed().ok()).is_some_and(|age| age > LONG_AGO) {
+            // What cannot be removed now is in nobody's way.
+            drop(std::fs::remove_dir_all(entry.path()));
+        }
+    }
+    tempfile::Builder::new().prefix(TRIAL).tempdir_in(above).map_err(io_error(above))
+}
