@@ -26,6 +26,11 @@ struct Row {
     active: bool,
     comfyui: String,
     kind: &'static str,
+    /// Its own port; absent where it has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    port: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    python: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     version: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -67,7 +72,9 @@ impl Command for List {
             return Ok(Exit::Done);
         }
         if found.is_empty() {
-            session.note("no environment yet: `comfrey adopt NAME PATH` takes an existing ComfyUI as it lies")?;
+            session.note(
+                "no environment yet: `comfrey create NAME` makes one, `comfrey adopt NAME PATH` takes an existing ComfyUI as it lies",
+            )?;
             return Ok(Exit::Done);
         }
         let now = session.now()?;
@@ -114,6 +121,8 @@ fn row(environment: &Environment, active: bool, head: Option<Head>) -> Row {
         active,
         comfyui: json::path(&environment.comfyui()),
         kind: environment.facts().kind.name(),
+        port: environment.facts().port,
+        python: environment.python().map(|python| json::path(&python)),
         version: version.number,
         commit: version.git.and_then(|git| git.commit),
         present: environment.is_present(),

@@ -664,3 +664,34 @@ fn another_comfyui_of_an_adopted_environment_is_named_with_the_command_that_brin
     let version = String::from_utf8(sources.sandbox.read("clone/comfyui_version.py")).unwrap();
     assert!(version.contains("0.3.64"), "{version}");
 }
+
+/// A uv that locks, and then fails at `step`.
+#[cfg(unix)]
+fn failing_uv(sources: &Sources, step: &str) -> PathBuf {
+    use std::os::unix::fs::PermissionsExt;
+    let script = format!(
+        "#!/bin/sh\ncase \"$1\" in\n--version) echo 'uv 0.9.0'; exit 0;;\n{step}) echo 'no room for torch' >&2; exit 2;;\n\
+         lock) echo 'version = 1' > uv.lock;;\nesac\nexit 0\n"
+    );
+    let path = sources.sandbox.write(format!("uv-{step}"), script);
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    path
+}
+
+#[cfg(unix)]
+#[test]
+fn a_python_that_cannot_be_made_takes_the_environment_with_it() {
+    let sources = Sources::new();
+    for step in ["lock", "venv", "sync"] {
+        let mut command = sources.command(&["create", "demo", "--comfyui", "../plain"]);
+        command.env("COMFREY_UV", failing_uv(&sources, step));
+        let run = Run::of(command).fails_with(7);
+        assert!(run.stderr.contains(&format!("uv {step} failed")), "{step}: {}", run.stderr);
+        assert!(run.stderr.contains("no room for torch"), "{step}: {}", run.stderr);
+        sources.nothing_is_left();
+    }
+    let mut command = sources.command(&["create", "demo", "--comfyui", "../plain"]);
+    command.env("COMFREY_UV", failing_uv(&sources, "never"));
+    Run::of(command).success();
+    assert!(sources.at("demo").join(".cec/uv.lock").exists());
+}

@@ -23,7 +23,9 @@ impl From<WorkspaceError> for Failure {
             WorkspaceError::NoActiveEnvironment { known } => {
                 let failure = Failure::new(Exit::NotFound, message);
                 match known.first() {
-                    None => failure.hint("`comfrey adopt NAME PATH` takes an existing ComfyUI under Comfrey's care"),
+                    None => failure.hint(
+                        "`comfrey create NAME` makes one; `comfrey adopt NAME PATH` takes an existing ComfyUI under Comfrey's care",
+                    ),
                     Some(_) => failure.hint(format!("`comfrey use NAME` makes one active: {}", list(&known))),
                 }
             }
