@@ -10,7 +10,7 @@ use comfrey::digest::QuickHash;
 use comfrey::models::{FileState, IndexedFile, Inventory, ModelRoot};
 use comfrey::object::ObjectId;
 use comfrey::platform::identity::FileStamp;
-use comfrey::resolve::{Known, Sources, resolve_model};
+use comfrey::resolve::{Known, Sources, resolve_each};
 
 const FILES: usize = 20_000;
 const REFERENCES: usize = 500;
@@ -98,7 +98,7 @@ fn absent() -> Vec<Reference> {
 /// With the maps that only questions need, as in one run of a command.
 fn resolve(inventory: &Inventory, references: &[Reference]) -> usize {
     let known = Known::new(inventory, Sources::none());
-    references.iter().filter(|reference| resolve_model(reference, None, &known).chosen.is_some()).count()
+    resolve_each(references, None, &known).iter().filter(|found| found.chosen.is_some()).count()
 }
 
 #[divan::bench]

@@ -31,9 +31,7 @@ pub fn resolve_models(
     index: &ModelIndex<'_>,
     observer: &dyn Observer,
 ) -> Result<Vec<Resolution>, Error> {
-    // Each by itself; what many of them look at (names, folders) is made by the first that does.
-    let mut resolutions: Vec<_> =
-        references.par_iter().map(|reference| resolve_model(reference, memory, known)).collect();
+    let mut resolutions = resolve_each(references, memory, known);
     let mut ensured: HashMap<PathBuf, IndexedFile> = HashMap::new();
     for (reference, resolution) in references.iter().zip(&resolutions) {
         if resolution.status == Status::Ambiguous {
@@ -62,6 +60,12 @@ pub fn resolve_models(
         }
     }
     Ok(resolutions)
+}
+
+/// The answer of the rules for each reference, in their order. They are looked at side by side; what many of them need (names, folders) is
+/// made by the first that does.
+pub fn resolve_each(references: &[Reference], memory: Option<&Memory>, known: &Known<'_>) -> Vec<Resolution> {
+    references.par_iter().map(|reference| resolve_model(reference, memory, known)).collect()
 }
 
 /// Finds out of candidates what tells them apart: the declared hash, else the ids of those that may be the same file.

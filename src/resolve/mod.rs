@@ -28,7 +28,7 @@ pub mod rewriting;
 pub mod rules;
 pub mod similar;
 
-pub use choice::resolve_models;
+pub use choice::{resolve_each, resolve_models};
 pub use choose::{
     Automatic, Choose, ChooseError, ModelAnswer, ModelQuestion, NodeAnswer, NodeQuestion, Once, is_question,
     settle_models,
