@@ -119,6 +119,15 @@ impl Target {
         }
     }
 
+    /// The files of the version that a branch is at; `refs` are those after it, in which the branch is current.
+    pub fn branch(environment: &str, snapshot: &Snapshot, now: &Head, refs: &Refs) -> Self {
+        Target {
+            refs: take(environment, refs),
+            version: (now.tree() != Some(snapshot.tree)).then_some(Some(snapshot.tree)),
+            ..Target::version(snapshot)
+        }
+    }
+
     /// What was before an operation, refs and uncommitted files included.
     pub fn before(around: &Surroundings<'_>, step: &UndoStep) -> Result<Self, RollbackError> {
         let objects: &dyn Objects = around.store;

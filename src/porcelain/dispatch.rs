@@ -25,6 +25,7 @@ use crate::plumbing::show_ref::ShowRef;
 use crate::plumbing::unpack::Unpack;
 use crate::plumbing::update_ref::UpdateRef;
 use crate::plumbing::write_tree::WriteTree;
+use crate::porcelain::branch::Branch;
 use crate::porcelain::catalog::Catalog;
 use crate::porcelain::commit::Commit;
 use crate::porcelain::constraint::Constraint;
@@ -43,6 +44,7 @@ use crate::porcelain::run::Run;
 use crate::porcelain::show::Show;
 use crate::porcelain::status::Status;
 use crate::porcelain::stop::Stop;
+use crate::porcelain::switch::Switch;
 use crate::porcelain::sync::Sync;
 use crate::porcelain::tag::Tag;
 use crate::porcelain::undo::{Redo, Undo};
@@ -83,6 +85,8 @@ struct Comfrey {
 #[derive(clap::Subcommand)]
 enum Verb {
     Adopt(Adopt),
+    /// Lines of versions: list, begin, rename, delete
+    Branch(Branch),
     /// Look at objects
     CatObject(CatObject),
     /// What is known of node classes, packages and models
@@ -164,6 +168,8 @@ enum Verb {
     Status(Status),
     /// Stop the environment's ComfyUI
     Stop(Stop),
+    /// Go to another branch
+    Switch(Switch),
     /// Make the Python packages those of the manifest and uv.lock
     Sync(Sync),
     /// List, set and delete tags
@@ -187,6 +193,7 @@ impl Verb {
     fn run(self, session: &mut Session<'_>) -> Result<Exit, Failure> {
         match self {
             Verb::Adopt(command) => command.run(session),
+            Verb::Branch(command) => command.run(session),
             Verb::CatObject(command) => command.run(session),
             Verb::Catalog(command) => command.run(session),
             Verb::CheckoutTree(command) => command.run(session),
@@ -231,6 +238,7 @@ impl Verb {
             Verb::ShowRef(command) => command.run(session),
             Verb::Status(command) => command.run(session),
             Verb::Stop(command) => command.run(session),
+            Verb::Switch(command) => command.run(session),
             Verb::Sync(command) => command.run(session),
             Verb::Tag(command) => command.run(session),
             Verb::Undo(command) => command.run(session),

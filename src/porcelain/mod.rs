@@ -1,6 +1,7 @@
 //! One file a command of `comfrey`, and [`dispatch`], which finds the command by its name.
 
 pub mod adopt;
+pub mod branch;
 pub mod catalog;
 pub mod clone;
 pub mod commit;
@@ -30,6 +31,7 @@ pub mod run;
 pub mod show;
 pub mod status;
 pub mod stop;
+pub mod switch;
 pub mod sync;
 pub mod tag;
 pub mod undo;

@@ -1,6 +1,7 @@
 //! The integration tests: one crate, a module an area, running the real programs.
 
 mod bad_input;
+mod branch;
 mod bundle;
 mod cat_object;
 mod catalog;
