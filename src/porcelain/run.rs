@@ -168,10 +168,14 @@ impl Run {
     }
 
     fn report(self, end: &End, name: &str, shown: bool, session: &mut Session<'_>) -> Result<Exit, Failure> {
+        if let End::Unheard(_) = end {
+            // As any program whose output is cut off: quietly.
+            return Ok(Exit::Done);
+        }
         if session.globals.json {
             let (exit, stopped) = match end {
                 End::Failed { code, .. } | End::Ended { code } => (Some(*code), false),
-                End::Stopped(_) | End::StoppedElsewhere(_) => (None, true),
+                End::Stopped(_) | End::StoppedElsewhere(_) | End::Unheard(_) => (None, true),
             };
             session.print_json(&json!({ "event": "ended", "environment": name, "exit": exit, "stopped": stopped }))?;
         }
@@ -185,6 +189,7 @@ impl Run {
                 let how = if *ending == Ending::Killed { " (it had to be killed)" } else { "" };
                 Err(Failure::new(Exit::Interrupted, format!("ComfyUI of {name} was stopped{how}")))
             }
+            End::Unheard(_) => Ok(Exit::Done),
             End::StoppedElsewhere(_) => {
                 session.note(format_args!("ComfyUI of {name} was stopped by `comfrey stop`"))?;
                 Ok(Exit::Done)

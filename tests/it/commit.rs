@@ -173,6 +173,7 @@ fn node_types_without_a_package_are_recorded_as_open_until_someone_says_what_the
     assert!(!manifest().contains("Mystery Node"), "{}", manifest());
 }
 
+#[cfg(unix)]
 #[test]
 fn a_folder_that_may_not_be_read_is_named_and_the_rest_goes_on() {
     use std::os::unix::fs::PermissionsExt;

@@ -74,7 +74,9 @@ fn a_start_that_failed_is_explained_where_its_cause_is_known() {
     let found = report(&standin, &[], 1);
     let last = of(&found, "last-start");
     assert_eq!(last[0]["message"], "the Python module comfrey_fixture_alpha is not installed");
-    assert_eq!(last[0]["command"], "comfrey py add comfrey-fixture-alpha");
+    // This Python is not Comfrey's.
+    let command = last[0]["command"].as_str().unwrap();
+    assert!(command.ends_with(" -m pip install comfrey-fixture-alpha"), "{command}");
 }
 
 #[test]
@@ -83,7 +85,7 @@ fn a_python_that_is_gone_and_a_comfyui_that_is_gone_are_errors_and_not_failures(
     standin.fact("python = 'nowhere/python'");
     let found = report(&standin, &[], 1);
     assert_eq!(of(&found, "python")[0]["message"], "the environment's Python does not run");
-    assert_eq!(of(&found, "python")[0]["command"], "comfrey sync -E demo");
+    assert!(of(&found, "python")[0]["advice"].as_str().unwrap().contains("environment.toml"));
     std::fs::rename(standin.sandbox.join("ComfyUI"), standin.sandbox.join("elsewhere")).unwrap();
     let found = report(&standin, &[], 1);
     assert_eq!(of(&found, "comfyui")[0]["message"], "ComfyUI's folder is gone");

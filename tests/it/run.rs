@@ -1,5 +1,7 @@
 //! `run`, `ps`, `stop`: the real program with the stand-in for ComfyUI.
 
+#[cfg(unix)]
+use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 
 use crate::documents::{documented, documented_lines, same_fields};
@@ -149,6 +151,26 @@ fn the_exit_code_is_handed_on_and_a_crash_before_it_answers_shows_the_last_lines
     assert!(standin.log().ends_with("[comfrey] ended with exit code 3 before it answered\n"));
     // What ends well without having answered has not failed.
     standin.comfrey(["run", "--", "--quick-test-for-ci"]).success();
+}
+
+#[cfg(unix)]
+#[test]
+fn when_nobody_reads_what_it_says_it_is_stopped_quietly() {
+    let Some(standin) = Standin::new("when_nobody_reads_what_it_says") else { return };
+    let mut command = standin.command(["run"]);
+    command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    assert!(lines.any(|line| line.unwrap().contains("To see the GUI")));
+    eventually("the answer", || standin.ask("GET", "/system_stats", "").ok());
+    drop(lines);
+    // What it says next cannot be passed on.
+    drop(standin.ask("POST", "/prompt", "{}"));
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(!said.contains("error"), "{said}");
+    assert!(standin.log().ends_with("[comfrey] stopped\n"));
 }
 
 #[test]

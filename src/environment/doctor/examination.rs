@@ -10,7 +10,7 @@ use super::super::status;
 use super::super::workspace::STORE_FOLDER;
 use super::super::{Workspace, layout::Kind};
 use super::finding::{Check, Finding, Severity};
-use super::{disk, interpreter, links, packages, ports, references, start_log, tools, torch, upkeep};
+use super::{disk, foreign, interpreter, links, packages, ports, references, start_log, tools, torch, upkeep};
 
 /// What is examined.
 pub struct Examination<'a> {
@@ -55,6 +55,7 @@ pub fn examine(what: &Examination<'_>) -> Vec<Finding> {
         }
     }
     found.extend(upkeep::look(what));
+    foreign::translate(&mut found, what.environment);
     found.sort_by_key(|finding| (finding.severity, finding.check));
     found
 }

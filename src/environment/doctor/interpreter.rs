@@ -20,9 +20,9 @@ pub struct Looked {
 /// Looks whether it is there, runs, and is new enough.
 pub fn look(environment: &Environment) -> Looked {
     let name = environment.name();
-    let python = match environment.interpreter() {
-        Interpreter::Own(venv) => venv.python(),
-        Interpreter::Foreign(python) => python,
+    let (python, is_ours) = match environment.interpreter() {
+        Interpreter::Own(venv) => (venv.python(), true),
+        Interpreter::Foreign(python) => (python, false),
         // The desktop app has its own.
         Interpreter::Unknown if environment.facts().kind == Kind::Desktop => {
             return Looked { findings: Vec::new(), packages: None };
@@ -38,8 +38,11 @@ pub fn look(environment: &Environment) -> Looked {
         Ok(said) => said,
         Err(reason) => {
             let finding = Finding::new(Check::Python, Severity::Error, "the environment's Python does not run")
-                .evidence(format!("{}: {reason}", python.display()))
-                .command(format!("comfrey sync -E {name}"));
+                .evidence(format!("{}: {reason}", python.display()));
+            let finding = match is_ours {
+                true => finding.command(format!("comfrey sync -E {name}")),
+                false => finding.advice("correct `python` in the environment's environment.toml"),
+            };
             return Looked { findings: vec![finding], packages: site_packages(&python) };
         }
     };

@@ -2,6 +2,7 @@
 //!
 //! - [`finding`]: what a check says
 //! - [`examination`]: all checks, one after the other
+//! - [`foreign`]: commands for a Python that is not Comfrey's
 //! - [`mending`]: what can be mended without asking
 //! - [`tools`]: uv and git
 //! - [`interpreter`]: the environment's Python
@@ -18,6 +19,7 @@
 pub mod disk;
 pub mod examination;
 pub mod finding;
+pub mod foreign;
 pub mod interpreter;
 pub mod links;
 pub mod mending;

@@ -146,7 +146,10 @@ impl Pattern {
                 id: &self.id,
                 severity: self.severity,
                 message: put(&self.message),
-                advice: self.advice.as_ref().map(put),
+                // Where the package has the module's name, there is nothing to advise.
+                advice: self.advice.as_ref().map(put).filter(|advice| {
+                    module.as_ref().is_none_or(|module| *advice != format!("its package is {module}"))
+                }),
                 command: command.map(put),
                 module,
                 line: log[begin..end].trim().to_owned(),
@@ -203,6 +206,7 @@ mod tests {
     #[test]
     fn where_the_node_is_known_the_command_is_about_it() {
         let log = "ModuleNotFoundError: No module named 'cv2'";
+        assert_eq!(first("ModuleNotFoundError: No module named 'onnx'", HERE).unwrap().advice, None);
         let known = first(log, Context { node: Some("mask-tools"), ..HERE }).unwrap();
         assert_eq!(known.command.as_deref(), Some("comfrey node repair mask-tools"));
         assert_eq!(known.advice.as_deref(), Some("its package is opencv-python-headless"));

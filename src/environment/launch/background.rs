@@ -44,6 +44,8 @@ pub fn start(environment: &Environment, program: &Path, arguments: &[OsString]) 
     std::fs::create_dir_all(&folder).map_err(io_error(&folder))?;
     let said = std::fs::File::create(&path).map_err(io_error(&path))?;
     let mut command = Command::new(program);
+    // Whoever was in a folder may want to move it later.
+    command.current_dir(environment.folder());
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(said);
     child::start_detached(&mut command)
         .map_err(|source| LaunchError::NotStarted { program: program.to_owned(), source })

@@ -1,6 +1,7 @@
 //! A port of its own for each environment: ComfyUI's usual one, or one above it.
 
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::time::Duration;
 
 use super::super::Workspace;
 use super::super::environment::Environment;
@@ -13,8 +14,15 @@ const MOST: u16 = 1000;
 
 /// True when a program can listen at this port of the machine now.
 pub fn is_free(port: u16) -> bool {
-    // Who listens everywhere and who listens here only are not always in each other's way, so both are tried.
-    [Ipv4Addr::UNSPECIFIED, Ipv4Addr::LOCALHOST].into_iter().all(|address| TcpListener::bind((address, port)).is_ok())
+    if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_err() {
+        return false;
+    }
+    // Who listens everywhere is not always in the way of who listens here only.
+    match cfg!(windows) {
+        // Listening everywhere would make its firewall ask the user. A port that nobody listens at does not refuse at once.
+        true => TcpStream::connect_timeout(&(Ipv4Addr::LOCALHOST, port).into(), Duration::from_millis(50)).is_err(),
+        false => TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).is_ok(),
+    }
 }
 
 /// The first port that is free on the machine and that nobody has been given.

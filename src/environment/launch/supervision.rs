@@ -66,8 +66,10 @@ pub enum End {
     Failed { code: i32, log: PathBuf },
     /// By itself.
     Ended { code: i32 },
-    /// Because its caller wished it, or nobody listens any more.
+    /// Because its caller wished it.
     Stopped(Ending),
+    /// Because nobody hears any more what happens.
+    Unheard(Ending),
     /// Because another command wished it.
     StoppedElsewhere(Ending),
 }
@@ -167,8 +169,10 @@ fn once(
             drain(&told, &tell);
             break by_itself(status, ready, &log);
         }
-        let wished = if is_heard { wish() } else { Wish::Stop };
-        if wished != Wish::GoOn {
+        if !is_heard {
+            break End::Unheard(stop(&mut child, stopping::PATIENCE, wish, &told, &tell, watch)?);
+        }
+        if wish() != Wish::GoOn {
             break End::Stopped(stop(&mut child, stopping::PATIENCE, wish, &told, &tell, watch)?);
         }
         if let Some(patience) = stopping::take_request(folder, &claim.record().watcher) {
@@ -249,8 +253,10 @@ fn epitaph(end: &End) -> String {
     match end {
         End::Failed { code, .. } => format!("ended with exit code {code} before it answered"),
         End::Ended { code } => format!("ended with exit code {code}"),
-        End::Stopped(Ending::Asked) | End::StoppedElsewhere(Ending::Asked) => "stopped".to_owned(),
-        End::Stopped(Ending::Killed) | End::StoppedElsewhere(Ending::Killed) => "killed".to_owned(),
+        End::Stopped(ending) | End::Unheard(ending) | End::StoppedElsewhere(ending) => match ending {
+            Ending::Asked => "stopped".to_owned(),
+            Ending::Killed => "killed".to_owned(),
+        },
     }
 }
 
