@@ -368,7 +368,7 @@ fn a_torch_backend_brings_its_own_build_of_the_locked_torch() {
     for file in [".cec/pyproject.toml", ".cec/uv.lock"] {
         assert!(!std::fs::read_to_string(demo.folder().join(file)).unwrap().contains("cpu"), "{file}");
     }
-    let wrong = demo.comfrey(["sync", "--torch-backend", "--help me"]).fails_with(2);
+    let wrong = demo.comfrey(["sync", "--torch-backend", "../cpu"]).fails_with(2);
     assert!(wrong.stderr.contains("is no torch backend"), "{wrong:?}");
 }
 
