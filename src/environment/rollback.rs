@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::history::{self, Objects, Refs, undo::Step as UndoStep};
 use crate::models::Sources;
-use crate::object::{Encoded, Entry, ObjectId, RelativePath, Snapshot, Tree};
+use crate::object::{Encoded, Entry, EntryKind, ObjectId, RelativePath, Snapshot, Tree};
 use crate::store::Writer;
 use crate::worktree::{Trees, graft};
 
@@ -17,7 +17,7 @@ use super::head::{self, Head};
 use super::journal::{Planned, RefEdit};
 use super::manifest::Manifest;
 use super::model_place;
-use super::plan::{Extra, Plan};
+use super::plan::{Extra, Plan, Step};
 use super::python::installed::Difference;
 use super::python::{Python, PythonError, Trial, TrialError};
 use super::restore_point::{self, Scope};
@@ -91,6 +91,8 @@ pub struct Target {
     /// The root tree of the version that is current after it, if that is another one.
     pub version: Option<Option<ObjectId>>,
     pub undoes: Option<ObjectId>,
+    /// Folders that go with all that lies in them, of which no snapshot holds everything.
+    pub whole: Vec<RelativePath>,
 }
 
 impl Target {
@@ -103,6 +105,7 @@ impl Target {
             refs: RefEdit::Nothing,
             version: None,
             undoes: None,
+            whole: Vec::new(),
         }
     }
 
@@ -116,6 +119,7 @@ impl Target {
             refs: RefEdit::Nothing,
             version: None,
             undoes: None,
+            whole: Vec::new(),
         }
     }
 
@@ -142,6 +146,7 @@ impl Target {
             refs: take(environment, &step.refs),
             version: (now.tree() != then.tree()).then(|| then.tree()),
             undoes: Some(step.operation),
+            whole: Vec::new(),
         })
     }
 }
@@ -203,6 +208,14 @@ pub fn prepare<'a>(
     if let Some(tree) = &goal {
         let facts = OnDisk::new(around, &state, tree)?;
         plan = compare::between(&state.trees, &facts, &id, tree, target.extra)?;
+        for step in &mut plan.steps {
+            if let Step::Remove { path, old } = step
+                && target.whole.contains(path)
+            {
+                // Moved aside as one thing, as a link is.
+                old.kind = EntryKind::Symlink;
+            }
+        }
         if target.scope == Scope::Manifest {
             plan.steps.retain(|step| part(step.path()) == Part::Project);
         }

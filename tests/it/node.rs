@@ -430,6 +430,8 @@ fn what_no_snapshot_holds_is_deleted_by_force_only() {
     unchanged(&demo, &before, &run);
     alone(&demo, &["node", "remove", "Other", "--delete", "--force"]).success();
     assert!(!demo.exists("custom_nodes/Other"));
+    demo.comfrey(["undo"]).success();
+    assert!(demo.exists("custom_nodes/Other/__init__.py") && !demo.exists("custom_nodes/Other/.git"));
 }
 
 #[test]

@@ -24,6 +24,8 @@ pub struct Change {
     pub manifest: String,
     /// uv's lock, if it is to be another one.
     pub lock: Option<String>,
+    /// Nodes that go with what no snapshot holds of them.
+    whole: Vec<RelativePath>,
 }
 
 /// What becomes of one node.
@@ -52,12 +54,12 @@ impl Change {
         }
         let mut manifest = manifest.clone();
         manifest.set_nodes(&facts_after(nodes, &manifest, steps)?);
-        Ok(Change { edits, manifest: manifest.to_string(), lock: None })
+        Ok(Change { edits, manifest: manifest.to_string(), lock: None, whole: Vec::new() })
     }
 
-    /// The same with more said in the manifest, such as packages.
-    pub fn with_manifest(self, manifest: &Manifest) -> Self {
-        Change { manifest: manifest.to_string(), ..self }
+    /// The same, in which these nodes go with all that lies in them.
+    pub fn taking_whole(self, whole: Vec<RelativePath>) -> Self {
+        Change { whole, ..self }
     }
 
     /// What it comes to in files.
@@ -89,7 +91,7 @@ impl Change {
             edits.push((path, Some(Entry { name, kind: EntryKind::File, id, size: text.len() as u64 })));
         }
         writer.publish()?;
-        Ok(Target::edited(edits))
+        Ok(Target { whole: self.whole.clone(), ..Target::edited(edits) })
     }
 }
 

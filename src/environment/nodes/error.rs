@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use crate::archive::UnpackError;
 use crate::environment::draft::DraftError;
 use crate::environment::python::PythonError;
+use crate::environment::python::packages::PackagesError;
 use crate::environment::rollback::RollbackError;
 use crate::environment::state::StateError;
 use crate::net::FetchError;
@@ -75,6 +76,8 @@ pub enum NodeError {
     #[error(transparent)]
     Python(Box<PythonError>),
     #[error(transparent)]
+    Packages(Box<PackagesError>),
+    #[error(transparent)]
     State(#[from] StateError),
     #[error(transparent)]
     Draft(Box<DraftError>),
@@ -103,7 +106,7 @@ macro_rules! boxed {
     };
 }
 
-boxed!(Registry: RegistryError, Git: GitError, Python: PythonError, Draft: DraftError, Rollback: RollbackError);
+boxed!(Registry: RegistryError, Git: GitError, Python: PythonError, Packages: PackagesError, Draft: DraftError, Rollback: RollbackError);
 
 fn told(version: &Option<String>) -> String {
     version.as_deref().map(|version| format!(", version {version}")).unwrap_or_default()

@@ -18,6 +18,7 @@
 //! - [`steps`]: what is to be done with nodes, decided and not yet done
 //! - [`edits`]: what someone changed in a node, put over another version of it
 //! - [`change`]: the steps as one transaction
+//! - [`required`]: what nodes require of Python
 //! - [`scripts`]: what runs by itself, and only with consent
 //! - [`error`]: what can go wrong
 
@@ -30,6 +31,7 @@ pub mod kept;
 pub mod origin;
 pub mod placed;
 pub mod request;
+pub mod required;
 pub mod scripts;
 pub mod steps;
 pub mod survey;

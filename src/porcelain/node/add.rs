@@ -4,14 +4,15 @@ use std::path::Path;
 
 use crate::environment::nodes::scripts::{self, AT_START, INSTALL};
 use crate::environment::nodes::steps::{self, Present};
-use crate::environment::nodes::{Change, Fetched, NodeError, Request};
-use crate::object::Kind;
+use crate::environment::nodes::{Change, Fetched, NodeError, Request, required};
+use crate::environment::python::requirements::{Requirements, Whose};
+use crate::object::{EntryKind, Kind};
 use crate::ui::online::Network;
 use crate::ui::program::Command;
 use crate::ui::working::Working;
 use crate::ui::{Exit, Failure, Session};
 
-use super::at_work::{self, How, Plan};
+use super::at_work::{self, How, PackagesHow, Plan, Wants};
 
 const HELP: &str = "\
 What is fetched goes into the store first, so that another environment gets it without a network. Nothing in custom_nodes is
@@ -47,6 +48,8 @@ pub struct Add {
     #[arg(long)]
     offline: bool,
     #[command(flatten)]
+    packages: PackagesHow,
+    #[command(flatten)]
     how: How,
 }
 
@@ -74,7 +77,7 @@ impl Command for Add {
             }
             Present::Off(node) => {
                 let step = steps::enable(&at_work.nodes, node)?;
-                let plan = Plan {
+                let mut plan = Plan {
                     change: Change::new(&at_work.nodes, &at_work.manifest, &[step])?,
                     result: "enabled",
                     nodes: vec![node.key.clone()],
@@ -84,6 +87,11 @@ impl Command for Add {
                     question: None,
                     told: format!("{} was there already and is switched on again", node.name.base),
                 };
+                if node.entry.kind == EntryKind::Tree {
+                    let requirements =
+                        Requirements::of(&around.places().of(&node.path).unwrap_or_default(), Whose::Node);
+                    plan.require(session, &working, &node.name.base, &Wants::These(&requirements), self.packages)?;
+                }
                 return at_work::carry_out(session, &working, &at_work.head, &plan, &self.how, || Ok(()));
             }
         }
@@ -109,7 +117,7 @@ impl Command for Add {
         warnings.extend(about_scripts(&name, &scripts, self.allow_scripts));
         let version = fetched.kept.version.clone().or_else(|| fetched.kept.commit.clone());
         let from = if fetched.from_store { ", from the store" } else { "" };
-        let plan = Plan {
+        let mut plan = Plan {
             change: Change::new(&at_work.nodes, &at_work.manifest, &[step])?,
             result: "added",
             nodes: vec![name.clone()],
@@ -122,6 +130,10 @@ impl Command for Add {
             warnings,
             question: None,
         };
+        if !fetched.kept.is_file {
+            let requirements = required::of_tree(around.store, &fetched.kept.tree)?;
+            plan.require(session, &working, &name, &Wants::These(&requirements), self.packages)?;
+        }
         let runs = self.allow_scripts && scripts.contains(&INSTALL);
         let observer = session.observer;
         at_work::carry_out(session, &working, &at_work.head, &plan, &self.how, || match runs {

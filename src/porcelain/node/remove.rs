@@ -7,7 +7,7 @@ use crate::ui::report::Bytes;
 use crate::ui::{Exit, Failure, Session};
 use crate::worktree::Trees;
 
-use super::at_work::{self, How, Plan};
+use super::at_work::{self, How, PackagesHow, Plan, Wants};
 
 const HELP: &str = "\
 A custom node that is removed is switched off, and can be switched on again without a network. With --delete its folder goes;
@@ -37,7 +37,7 @@ pub struct Remove {
 impl Command for Remove {
     fn run(self, session: &mut Session<'_>) -> Result<Exit, Failure> {
         if !self.delete {
-            return super::switch::switch(session, &self.nodes, &self.how, false);
+            return super::switch::switch(session, &self.nodes, &self.how, PackagesHow::default(), false);
         }
         let (working, _lock) = at_work::open(session, &self.how)?;
         let around = working.around(session.observer);
@@ -58,15 +58,15 @@ impl Command for Remove {
                     return Err(NodeError::NotKept { key: node.key.clone(), files }.into());
                 }
                 if !files.is_empty() {
-                    rests.push(folder);
+                    rests.push(node.path.clone());
                 }
             }
             chosen.push(steps::remove(node));
             keys.push(node.key.clone());
             size += node.entry.size;
         }
-        let plan = Plan {
-            change: Change::new(&at_work.nodes, &at_work.manifest, &chosen)?,
+        let mut plan = Plan {
+            change: Change::new(&at_work.nodes, &at_work.manifest, &chosen)?.taking_whole(rests),
             result: "deleted",
             question: Some(format!("Delete {} ({})?", keys.join(", "), Bytes(size))),
             told: format!("Deleted: {}", keys.join(", ")),
@@ -75,14 +75,11 @@ impl Command for Remove {
             scripts: Vec::new(),
             warnings: Vec::new(),
         };
-        let exit = at_work::carry_out(session, &working, &at_work.head, &plan, &self.how, || Ok(()))?;
-        if !self.how.dry_run {
-            // What is left is what the user agreed to lose.
-            for folder in rests.iter().filter(|folder| folder.exists()) {
-                crate::platform::durable::remove_folder(folder)
-                    .map_err(|error| Failure::io(folder.display(), &error))?;
+        for node in at_work.nodes.iter().filter(|node| plan.nodes.contains(&node.key)).collect::<Vec<_>>() {
+            if !node.name.disabled && node.entry.kind == EntryKind::Tree {
+                plan.require(session, &working, &node.name.base, &Wants::Nothing, PackagesHow::default())?;
             }
         }
-        Ok(exit)
+        at_work::carry_out(session, &working, &at_work.head, &plan, &self.how, || Ok(()))
     }
 }

@@ -1,10 +1,12 @@
 //! `node enable` and `node disable`: on and off by the folder's name, as ComfyUI has it.
 
 use crate::environment::nodes::{Change, steps};
+use crate::environment::python::requirements::{Requirements, Whose};
+use crate::object::EntryKind;
 use crate::ui::program::Command;
 use crate::ui::{Exit, Failure, Session};
 
-use super::at_work::{self, How, Plan};
+use super::at_work::{self, How, PackagesHow, Plan, Wants};
 
 /// Switches custom nodes on.
 #[derive(Debug, clap::Args)]
@@ -12,6 +14,8 @@ pub struct Enable {
     /// Their folders, ids or repositories
     #[arg(required = true, value_name = "NODE")]
     nodes: Vec<String>,
+    #[command(flatten)]
+    packages: PackagesHow,
     #[command(flatten)]
     how: How,
 }
@@ -28,18 +32,24 @@ pub struct Disable {
 
 impl Command for Enable {
     fn run(self, session: &mut Session<'_>) -> Result<Exit, Failure> {
-        switch(session, &self.nodes, &self.how, true)
+        switch(session, &self.nodes, &self.how, self.packages, true)
     }
 }
 
 impl Command for Disable {
     fn run(self, session: &mut Session<'_>) -> Result<Exit, Failure> {
-        switch(session, &self.nodes, &self.how, false)
+        switch(session, &self.nodes, &self.how, PackagesHow::default(), false)
     }
 }
 
 /// Switches nodes on or off; those that are so already are passed over.
-pub fn switch(session: &mut Session<'_>, names: &[String], how: &How, on: bool) -> Result<Exit, Failure> {
+pub fn switch(
+    session: &mut Session<'_>,
+    names: &[String],
+    how: &How,
+    packages: PackagesHow,
+    on: bool,
+) -> Result<Exit, Failure> {
     let (working, _lock) = at_work::open(session, how)?;
     let around = working.around(session.observer);
     let at_work = at_work::look(&around)?;
@@ -58,7 +68,7 @@ pub fn switch(session: &mut Session<'_>, names: &[String], how: &How, on: bool) 
         let told = format!("{}: switched {word} already", names.join(", "));
         return at_work::unchanged(session, Vec::new(), &told);
     }
-    let plan = Plan {
+    let mut plan = Plan {
         change: Change::new(&at_work.nodes, &at_work.manifest, &steps)?,
         result: if on { "enabled" } else { "disabled" },
         told: format!("Switched {word}: {}", keys.join(", ")),
@@ -68,5 +78,17 @@ pub fn switch(session: &mut Session<'_>, names: &[String], how: &How, on: bool) 
         warnings: Vec::new(),
         question: None,
     };
+    for node in at_work.nodes.iter().filter(|node| plan.nodes.contains(&node.key)).collect::<Vec<_>>() {
+        if node.entry.kind != EntryKind::Tree {
+            continue;
+        }
+        match on {
+            true => {
+                let requirements = Requirements::of(&around.places().of(&node.path).unwrap_or_default(), Whose::Node);
+                plan.require(session, &working, &node.name.base, &Wants::These(&requirements), packages)?;
+            }
+            false => plan.require(session, &working, &node.name.base, &Wants::Nothing, packages)?,
+        }
+    }
     at_work::carry_out(session, &working, &at_work.head, &plan, how, || Ok(()))
 }

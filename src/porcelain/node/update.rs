@@ -2,13 +2,13 @@
 
 use crate::environment::manifest::{NodeFacts, NodeSource};
 use crate::environment::nodes::scripts::{self, INSTALL};
-use crate::environment::nodes::{Change, Edits, Node, NodeError, Request, edits, steps};
+use crate::environment::nodes::{Change, Edits, Node, NodeError, Request, edits, required, steps};
 use crate::object::Entry;
 use crate::ui::online::Network;
 use crate::ui::program::Command;
 use crate::ui::{Exit, Failure, Session};
 
-use super::at_work::{self, How, Plan};
+use super::at_work::{self, How, PackagesHow, Plan, Wants};
 
 const HELP: &str = "\
 Files of a custom node that someone edited are seen, and survive only by choice: without one the command stops before anything is
@@ -39,6 +39,8 @@ pub struct Update {
     /// Ask no host: take what was fetched before
     #[arg(long)]
     offline: bool,
+    #[command(flatten)]
+    packages: PackagesHow,
     #[command(flatten)]
     how: How,
 }
@@ -111,8 +113,9 @@ impl Command for Update {
         let before = at_work::version(node);
         let version = fetched.kept.version.clone().or_else(|| fetched.kept.commit.clone());
         let short = version.as_deref().map(|text| if text.len() == 40 { &text[..10] } else { text });
+        let tree = entry.id;
         let step = steps::replace(node, entry, facts);
-        let plan = Plan {
+        let mut plan = Plan {
             change: Change::new(&at_work.nodes, &at_work.manifest, &[step])?,
             result: "updated",
             nodes: vec![node.key.clone()],
@@ -122,6 +125,10 @@ impl Command for Update {
             warnings,
             question: self.discard_edits.then(|| format!("Let go what was edited in {}?", node.key)),
         };
+        if !fetched.kept.is_file && !node.name.disabled {
+            let requirements = required::of_tree(around.store, &tree)?;
+            plan.require(session, &working, &node.name.base, &Wants::These(&requirements), self.packages)?;
+        }
         let runs = self.allow_scripts && scripts.contains(&INSTALL) && !node.name.disabled;
         let (observer, place) = (session.observer, node.name.base.clone());
         at_work::carry_out(session, &working, &at_work.head, &plan, &self.how, || match runs {

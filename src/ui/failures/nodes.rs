@@ -83,6 +83,7 @@ impl From<NodeError> for Failure {
             }
             NodeError::Io { path, source } => Failure::io(path.display(), &source),
             NodeError::Python(error) => (*error).into(),
+            NodeError::Packages(error) => (*error).into(),
             NodeError::State(error) => error.into(),
             NodeError::Draft(error) => (*error).into(),
             NodeError::Rollback(error) => (*error).into(),
