@@ -174,8 +174,7 @@ pub fn contents(store: &Store, id: ObjectId, options: &ExportOptions, observer: 
 fn manifest(store: &Store, snapshot: &Snapshot) -> Result<Manifest> {
     let root: Tree = store.read_as(&snapshot.tree)?;
     let Some(entry) = root.get(MANIFEST) else { return Ok(Manifest::new(&snapshot.environment)) };
-    let (_, bytes) = store.read(&entry.id)?;
-    let text = String::from_utf8(bytes).map_err(|_| ExportError::ManifestNotText)?;
+    let text = String::from_utf8(store.read_text(&entry.id)?).map_err(|_| ExportError::ManifestNotText)?;
     Manifest::parse(&text).map_err(ExportError::Manifest)
 }
 

@@ -253,7 +253,7 @@ fn packages(around: &Surroundings<'_>, lock: Option<ObjectId>) -> Result<(Vec<Di
     let on_disk = std::fs::read(&path).ok().filter(|bytes| ObjectId::of_blob(bytes) == lock);
     let bytes = match on_disk {
         Some(bytes) => bytes,
-        None => around.store.read(&lock)?.1,
+        None => around.store.read_text(&lock)?,
     };
     let lock = String::from_utf8_lossy(&bytes);
     Ok((venv.differences(&lock, &around.environment.facts().torch)?, false))
@@ -413,7 +413,7 @@ impl<'s, 'a> OnDisk<'s, 'a> {
 pub fn manifest_in(around: &Surroundings<'_>, root: &Tree) -> Result<Manifest, RollbackError> {
     let empty = || Manifest::new(around.environment.name().as_str());
     let Some(entry) = root.get(MANIFEST) else { return Ok(empty()) };
-    let (_, bytes) = around.store.read(&entry.id)?;
+    let bytes = around.store.read_text(&entry.id)?;
     let text = String::from_utf8_lossy(&bytes);
     Ok(Manifest::parse(&text).unwrap_or_else(|_| empty()))
 }

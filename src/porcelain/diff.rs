@@ -91,10 +91,10 @@ impl Command for Diff {
         let layout = if self.layout { Layout::Compared } else { Layout::LeftOut };
         let inside = |change: &Change| match within(change) {
             Some((old, new)) if !plain => {
-                let old = revisions.store.read(&old.id)?.1;
+                let old = revisions.store.read_text(&old.id)?;
                 let new = match workflows.get(&new.id) {
                     Some(file) => std::fs::read(file).map_err(|error| Failure::io(file.display(), &error))?,
-                    None => revisions.store.read(&new.id)?.1,
+                    None => revisions.store.read_text(&new.id)?,
                 };
                 Ok(compared(&old, &new, layout))
             }

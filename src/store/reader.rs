@@ -180,6 +180,26 @@ impl Store {
         Ok(ObjectReader { kind: locator.kind, size: locator.size, source: Source::File { file, path, stamp } })
     }
 
+    /// The bytes of a text that is worked with whole, such as a manifest, a lock or a workflow: those too that are a mebibyte or more.
+    ///
+    /// # Errors
+    /// As for [`Store::open_object`]; [`Error::TooLarge`] for a gibibyte or more.
+    pub fn read_text(&self, id: &ObjectId) -> Result<Vec<u8>> {
+        const LARGEST: u64 = 1 << 30;
+        let mut object = self.open_object(id)?;
+        let size = object.size();
+        if size >= LARGEST {
+            return Err(Error::TooLarge { id: *id, size });
+        }
+        let mut bytes = Vec::with_capacity(size as usize);
+        let read = object.read_to_end(&mut bytes);
+        read.map_err(|source| match &object.source {
+            Source::File { path, .. } => Error::Io { path: path.clone(), source },
+            Source::Memory(_) => Error::Io { path: PathBuf::new(), source },
+        })?;
+        Ok(bytes)
+    }
+
     /// The places of a large object: path of a reference (`None`: the store's own file) and what is recorded of it.
     pub fn places(&self, id: &ObjectId) -> Result<Vec<(Option<PathBuf>, Option<PlaceRecord>)>> {
         let rows = self.shared.index.places(&id.0)?;

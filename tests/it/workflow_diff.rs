@@ -125,3 +125,29 @@ fn workflows_inside_media_are_compared_by_what_ran() {
     let run = demo.comfrey(["workflow", "diff", "c.json", "d.json"]).fails_with(2);
     assert!(run.stderr.contains("what the editor saves"), "{}", run.stderr);
 }
+
+/// ComfyUI's own lock and the workflows of people who paste pictures into them are larger than what the store keeps together.
+#[test]
+fn texts_of_more_than_a_mebibyte_are_read_as_others_are() {
+    let demo = crate::installation::Installation::new();
+    let flow = |seed: &str| {
+        let note = "x".repeat(1_200_000);
+        format!(
+            "{{\"nodes\":[{{\"id\":1,\"type\":\"Note\",\"widgets_values\":[\"{note}\"]}},\
+             {{\"id\":2,\"type\":\"KSampler\",\"widgets_values\":[{seed},\"fixed\"]}}],\"links\":[]}}"
+        )
+    };
+    demo.write("user/default/workflows/large.json", flow("1"));
+    let lock = format!("version = 1\n# {}\n", "y".repeat(1_200_000));
+    std::fs::write(demo.cec().join("uv.lock"), &lock).unwrap();
+    demo.commit("first");
+    demo.write("user/default/workflows/large.json", flow("2"));
+    std::fs::write(demo.cec().join("uv.lock"), "version = 1\n").unwrap();
+    demo.commit("second");
+    let told = demo.comfrey(["diff", "v1", "v2"]).success().stdout;
+    assert!(told.contains("seed") && told.contains("1 → 2"), "{told}");
+    demo.comfrey(["workflow", "show", "v1:workflows/large.json"]).success();
+    demo.comfrey(["rollback", "v1", "--yes"]).success();
+    assert_eq!(std::fs::read_to_string(demo.cec().join("uv.lock")).unwrap(), lock);
+    demo.comfrey(["export", "out.tar.zst"]).success();
+}

@@ -290,7 +290,7 @@ fn project(
     let text_of = |tree: &ObjectId, name: &str| -> Result<Option<String>> {
         let Ok(path) = RelativePath::new(name) else { return Ok(None) };
         let Some(entry) = tree_at(store, tree, &path)? else { return Ok(None) };
-        Ok(Some(String::from_utf8_lossy(&store.read(&entry.id)?.1).into_owned()))
+        Ok(Some(String::from_utf8_lossy(&store.read_text(&entry.id)?).into_owned()))
     };
     let parse = |what, text: &str| Manifest::parse(text).map_err(|source| CreateError::Manifest { what, source });
     let from = wish.from.as_ref();
@@ -360,8 +360,8 @@ pub enum Program {
 pub fn program_of(workspace: &Workspace, snapshot: &Snapshot) -> Result<Program> {
     let store = workspace.store();
     let root: Tree = store.read_as(&snapshot.tree)?;
-    let manifest = root.get(MANIFEST).map(|entry| store.read(&entry.id)).transpose()?;
-    let manifest = manifest.and_then(|(_, bytes)| Manifest::parse(&String::from_utf8_lossy(&bytes)).ok());
+    let manifest = root.get(MANIFEST).map(|entry| store.read_text(&entry.id)).transpose()?;
+    let manifest = manifest.and_then(|bytes| Manifest::parse(&String::from_utf8_lossy(&bytes)).ok());
     let facts = manifest.and_then(|manifest| manifest.comfyui());
     Ok(match (root.get(COMFYUI), facts) {
         (Some(entry), facts) => {

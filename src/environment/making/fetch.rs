@@ -198,8 +198,7 @@ pub fn version_in(store: &Store, tree: &ObjectId) -> Result<Option<String>, work
     let text = |name: &str| -> Result<Option<String>, worktree::Error> {
         let Ok(path) = crate::object::RelativePath::new(name) else { return Ok(None) };
         let Some(entry) = worktree::tree_at(store, tree, &path)? else { return Ok(None) };
-        let (_, bytes) = store.read(&entry.id)?;
-        Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
+        Ok(Some(String::from_utf8_lossy(&store.read_text(&entry.id)?).into_owned()))
     };
     Ok(layout::number_in(text("comfyui_version.py")?.as_deref(), text("pyproject.toml")?.as_deref()))
 }

@@ -29,8 +29,7 @@ pub fn of_tree(store: &Store, tree: &ObjectId) -> Result<Requirements, NodeError
         let place = path.below(staging.folder());
         let above = place.parent().unwrap_or(staging.folder());
         std::fs::create_dir_all(above).map_err(io_error(above))?;
-        let (_, bytes) = store.read(&entry.id)?;
-        std::fs::write(&place, bytes).map_err(io_error(&place))?;
+        std::fs::write(&place, store.read_text(&entry.id)?).map_err(io_error(&place))?;
     }
     Ok(Requirements::of(staging.folder(), Whose::Node))
 }

@@ -80,8 +80,7 @@ fn in_snapshot(revision: &str, session: &mut Session<'_>) -> Result<Named, Failu
         let message = format!("`{revision}` is a {}, and a file is wanted", found.kind);
         return Err(Failure::new(Exit::Usage, message).hint("name a workflow: REV:workflows/NAME.json"));
     }
-    let (_, bytes) = revisions.store.read(&found.id)?;
-    let held = file::of_bytes(bytes).map_err(|error| about(revision, error.into()))?;
+    let held = file::of_bytes(revisions.store.read_text(&found.id)?).map_err(|error| about(revision, error.into()))?;
     Ok(Named { name: revision.to_owned(), key: None, held })
 }
 
