@@ -665,13 +665,13 @@ fn another_comfyui_of_an_adopted_environment_is_named_with_the_command_that_brin
     assert!(version.contains("0.3.64"), "{version}");
 }
 
-/// A uv that locks, and then fails at `step`.
+/// A uv that locks, makes an empty folder of a virtual environment, and fails at `step`.
 #[cfg(unix)]
 fn failing_uv(sources: &Sources, step: &str) -> PathBuf {
     use std::os::unix::fs::PermissionsExt;
     let script = format!(
         "#!/bin/sh\ncase \"$1\" in\n--version) echo 'uv 0.9.0'; exit 0;;\n{step}) echo 'no room for torch' >&2; exit 2;;\n\
-         lock) echo 'version = 1' > uv.lock;;\nesac\nexit 0\n"
+         lock) echo 'version = 1' > uv.lock;;\nvenv) for last; do :; done; mkdir -p \"$last\";;\nesac\nexit 0\n"
     );
     let path = sources.sandbox.write(format!("uv-{step}"), script);
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
