@@ -42,6 +42,8 @@ pub enum Who {
     Added,
     /// Another dependency group.
     Group(String),
+    /// A bound on a package, whoever wants it.
+    Constraint,
 }
 
 impl fmt::Display for Who {
@@ -51,6 +53,7 @@ impl fmt::Display for Who {
             Who::Node(name) => write!(f, "the node {name}"),
             Who::Added => f.write_str("`comfrey py add`"),
             Who::Group(name) => write!(f, "the group {name}"),
+            Who::Constraint => f.write_str("`comfrey constraint add`"),
         }
     }
 }
@@ -125,12 +128,19 @@ fn steps(text: &str) -> Vec<(String, String)> {
         r"[A-Za-z0-9][A-Za-z0-9._-]*(?::[A-Za-z0-9._-]+)?(?:\[[^\]]*\])?(?:[{](?:[^}]*)[}])?(?:[=<>!~][^ ]*)?";
     let step = STEP.get_or_init(|| {
         let who = format!(r"(your project|{NAME})(?: \([^)]*\))?");
-        Regex::new(&format!(r"(?:all versions of )?{who} depends? on (?:all versions of )?({NAME})")).ok()
+        // uv puts a constraint beside what it bounds, as if both came from one: `A depends on foo<2 and foo>=3`.
+        let both = format!(r"(?: and ({NAME})(?:[,.]?$|,? and |[,.] ))?");
+        Regex::new(&format!(r"(?:all versions of )?{who} depends? on (?:all versions of )?({NAME}){both}")).ok()
     });
     let Some(step) = step else { return Vec::new() };
     let premises = premises(text);
     let found = step.captures_iter(&premises);
-    found.map(|found| (found[1].to_owned(), found[2].trim_end_matches([',', '.']).to_owned())).collect()
+    let step = |who: &str, what: &str| (who.to_owned(), what.trim_end_matches([',', '.']).to_owned());
+    let of = |found: regex::Captures<'_>| {
+        let second = found.get(3).map(|second| step(&found[1], second.as_str()));
+        std::iter::once(step(&found[1], &found[2])).chain(second).collect::<Vec<_>>()
+    };
+    found.flat_map(of).collect()
 }
 
 /// The text without what uv concludes from it: a conclusion is a step that leaves out those between.
@@ -160,7 +170,22 @@ fn sides(text: &str, manifest: Option<&Manifest>) -> Option<Found> {
     let project = manifest.and_then(Manifest::project_name).map(normalized).unwrap_or_default();
     let mut wants: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let mut roots: Vec<(Who, String)> = Vec::new();
+    let plain = |text: &str| text.split_whitespace().collect::<String>();
+    let bounds: BTreeSet<String> =
+        manifest.map(Manifest::constraints).unwrap_or_default().iter().map(|bound| plain(bound)).collect();
     for (who, what) in steps(text) {
+        if bounds.contains(&plain(&what)) {
+            // A key that is no package's name.
+            const BOUNDS: &str = "constraint-dependencies:";
+            if !roots.iter().any(|(root, _)| *root == Who::Constraint) {
+                roots.push((Who::Constraint, BOUNDS.to_owned()));
+            }
+            let known = wants.entry(BOUNDS.to_owned()).or_default();
+            if !known.contains(&what) {
+                known.push(what);
+            }
+            continue;
+        }
         let root = match who.split_once(':') {
             _ if who == "your project" || normalized(&who) == project => Some(Who::ComfyUi),
             Some((name, group)) if normalized(name) == project => Some(of_group(group, manifest)),
@@ -246,6 +271,20 @@ mod tests {
         let stderr =
             format!("Using CPython 3.11.7\nerror: No solution found when resolving dependencies\n  cause: {text}\n");
         Conflict::parse(&stderr, MANIFEST).unwrap().to_string()
+    }
+
+    #[test]
+    fn a_constraint_is_not_taken_for_a_wish_of_what_it_bounds() {
+        let manifest = format!("{MANIFEST}[tool.uv]\nconstraint-dependencies = [\"foo <2\"]\n");
+        let said = |text: &str| {
+            let stderr = format!("error: No solution found when resolving dependencies\n  cause: {text}\n");
+            Conflict::parse(&stderr, &manifest).unwrap().to_string()
+        };
+        let text = "Because comfrey-env-demo:node-b depends on foo<2 and foo>=10.3.0, we can conclude that comfrey-env-demo:node-b cannot be used.\n         And because your project requires comfrey-env-demo:node-b, we can conclude that your project's requirements are unsatisfiable.";
+        let expected = "the node b wants foo>=10.3.0\n`comfrey constraint add` wants foo<2";
+        assert_eq!(said(text), expected);
+        let other = text.replace("foo<2 and foo>=10.3.0", "foo>=10.3.0 and foo<2");
+        assert_eq!(said(&other), expected);
     }
 
     #[test]

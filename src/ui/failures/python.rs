@@ -1,5 +1,6 @@
 //! Failures of resolving and installing Python packages.
 
+use crate::environment::python::conflict::Who;
 use crate::environment::python::packages::PackagesError;
 use crate::environment::python::{Conflict, PythonError, TrialError, torch::NoBackend};
 use crate::ui::{Exit, Failure};
@@ -28,7 +29,9 @@ impl From<PythonError> for Failure {
 /// Nothing was changed; what could be done instead.
 fn ways_out(conflict: &Conflict) -> String {
     let nodes = conflict.nodes();
+    let bounded = conflict.sides.iter().any(|side| side.who == Who::Constraint);
     let another = match nodes.as_slice() {
+        _ if bounded => "give it another bound, or none: `comfrey constraint list` shows them".to_owned(),
         [] => "ask for another version".to_owned(),
         [node] => format!("take another version of {node}, or leave it out: `comfrey node disable {node}`"),
         [first, .., last] => {
