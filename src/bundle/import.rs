@@ -22,9 +22,9 @@ use crate::models::{IndexedFile, Inventory, ModelIndex, ModelRoot};
 use crate::object::{Entry, EntryKind, EntryName, NameError, ObjectId, RelativePath};
 
 use crate::resolve::rewriting::listed_value;
-use crate::store::{self, Store};
+use crate::store;
 use crate::workflow::rewrite::{RewriteError, rewrite};
-use crate::worktree::{self, IgnoreRules, Mode, Weights, WriteOptions, walk_tree, write_tree};
+use crate::worktree::{self, IgnoreRules, Mode, Needed, Weights, WriteOptions, is_held, write_tree};
 use crate::{history, models, workflow};
 
 #[derive(Debug, thiserror::Error)]
@@ -320,7 +320,9 @@ impl Planning<'_, '_> {
                     }
                 }
                 (false, true, _) => Fate::Added,
-                (false, false, Some(tree)) if holds(self.around.store, &tree)? => Fate::FromStore,
+                (false, false, Some(tree)) if is_held(self.around.store, &tree, Needed::AllButModels)? => {
+                    Fate::FromStore
+                }
                 _ => Fate::Missing,
             };
             planned.push(PlannedNode { node: node.clone(), place, fate, kind });
@@ -354,23 +356,6 @@ fn is_slot(slot: &Slot, reference: &Reference) -> bool {
 /// True when something is there, a dangling link included.
 fn is_taken(place: &Path) -> bool {
     std::fs::symlink_metadata(place).is_ok()
-}
-
-/// True when the store has a tree and every file in it; models may be absent.
-fn holds(store: &Store, tree: &ObjectId) -> Result<bool> {
-    if !store.contains(&[*tree])?[0] {
-        return Ok(false);
-    }
-    let mut ids = Vec::new();
-    for found in walk_tree(store, tree) {
-        match found {
-            Ok((_, entry)) if matches!(entry.kind, EntryKind::Tree | EntryKind::Model) => {}
-            Ok((_, entry)) => ids.push(entry.id),
-            Err(worktree::Error::Store(store::Error::NotFound(_))) => return Ok(false),
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Ok(store.contains(&ids)?.into_iter().all(|there| there))
 }
 
 /// Writes the manifest and uv's lock into the folder `.cec` of an environment in the making.

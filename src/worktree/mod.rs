@@ -26,6 +26,6 @@ pub use check_out::{CheckOutOptions, CheckedOut, check_out};
 pub use error::Error;
 pub use ignore::IgnoreRules;
 pub use problem::{Problem, Reason};
-pub use tree_at::{Trees, tree_at, walk_tree};
+pub use tree_at::{Needed, Trees, is_held, tree_at, walk_tree};
 pub use weights::Weights;
 pub use write_tree::{Mode, WriteOptions, Written, write_tree};

@@ -2,6 +2,7 @@
 
 use super::Error;
 use crate::object::{Entry, EntryKind, ObjectId, RelativePath, Tree};
+use crate::store::{self, Store};
 
 /// Where trees are had from.
 pub trait Trees {
@@ -78,7 +79,37 @@ impl<T: Trees + ?Sized> Iterator for WalkTree<'_, T> {
     }
 }
 
-impl Trees for crate::store::Store {
+/// Whether a tree is whole without the bytes of its model entries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Needed {
+    /// Weights too, as nobody else may have them.
+    Everything,
+    /// Models may be absent.
+    AllButModels,
+}
+
+/// True when the store has a tree and what it needs below it. Nothing is read but trees.
+///
+/// # Errors
+/// The store; a tree that is damaged.
+pub fn is_held(store: &Store, tree: &ObjectId, needed: Needed) -> Result<bool, Error> {
+    if store.info(tree)?.is_none() {
+        return Ok(false);
+    }
+    let mut ids = Vec::new();
+    for found in walk_tree(store, tree) {
+        match found {
+            Ok((_, Entry { kind: EntryKind::Tree, .. })) => {}
+            Ok((_, Entry { kind: EntryKind::Model, .. })) if needed == Needed::AllButModels => {}
+            Ok((_, entry)) => ids.push(entry.id),
+            Err(Error::Store(store::Error::NotFound(_))) => return Ok(false),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(store.contains(&ids)?.into_iter().all(|there| there))
+}
+
+impl Trees for Store {
     fn tree(&self, id: &ObjectId) -> Result<Tree, Error> {
         Ok(self.read_as(id)?)
     }

@@ -4,10 +4,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::object::{EntryKind, ObjectId, Time};
+use crate::object::{ObjectId, Time};
 use crate::store::records::RecordTable;
 use crate::store::{self, Store};
-use crate::worktree::{self, walk_tree};
+use crate::worktree::{self, Needed, is_held};
 
 /// Something fetched.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,7 +42,7 @@ impl Memory<'_> {
             return Ok(None);
         };
         let Some(found) = decode(&value) else { return Ok(None) };
-        Ok(is_whole(self.store, &found.tree)?.then_some(found))
+        Ok(is_held(self.store, &found.tree, Needed::AllButModels)?.then_some(found))
     }
 
     /// Remembers it, also for that it was used now.
@@ -72,23 +72,6 @@ fn decode(value: &[u8]) -> Option<Fetched> {
         used: Time { milliseconds: i64::from_le_bytes(*used), offset_minutes: 0 },
         what: serde_json::from_slice(what).ok()?,
     })
-}
-
-/// True when the store has a tree and every file in it; models may be absent.
-pub fn is_whole(store: &Store, tree: &ObjectId) -> Result<bool, worktree::Error> {
-    if !store.contains(&[*tree])?[0] {
-        return Ok(false);
-    }
-    let mut ids = Vec::new();
-    for found in walk_tree(store, tree) {
-        match found {
-            Ok((_, entry)) if matches!(entry.kind, EntryKind::Tree | EntryKind::Model) => {}
-            Ok((_, entry)) => ids.push(entry.id),
-            Err(worktree::Error::Store(store::Error::NotFound(_))) => return Ok(false),
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(store.contains(&ids)?.into_iter().all(|there| there))
 }
 
 #[cfg(test)]

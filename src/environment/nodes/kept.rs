@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::environment::manifest::NodeSource;
 use crate::object::{EntryKind, ObjectId};
-use crate::store::{self, RecordTable, Store};
-use crate::worktree::{self, walk_tree};
+use crate::store::{RecordTable, Store};
+use crate::worktree::{self, Needed, is_held};
 
 /// What the rows' keys begin with.
 const PREFIX: &str = "fetched-node\0";
@@ -94,22 +94,10 @@ pub fn put(store: &Store, origin: &Origin<'_>, kept: &Kept) {
 
 /// True when the store has a node with every file of it; weights too, as nobody else may have them.
 pub fn is_whole(store: &Store, tree: &ObjectId, is_file: bool) -> Result<bool, worktree::Error> {
-    if !store.contains(&[*tree])?[0] {
-        return Ok(false);
+    match is_file {
+        true => Ok(store.info(tree)?.is_some()),
+        false => is_held(store, tree, Needed::Everything),
     }
-    if is_file {
-        return Ok(true);
-    }
-    let mut ids = Vec::new();
-    for found in walk_tree(store, tree) {
-        match found {
-            Ok((_, entry)) if entry.kind == EntryKind::Tree => {}
-            Ok((_, entry)) => ids.push(entry.id),
-            Err(worktree::Error::Store(store::Error::NotFound(_))) => return Ok(false),
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(store.contains(&ids)?.into_iter().all(|there| there))
 }
 
 /// Where a node of the manifest came from, as far as that names it exactly.
