@@ -214,7 +214,6 @@ mod tests {
     }
 
     #[test]
-    #[cfg(unix)]
     fn a_hard_link_made_while_a_file_is_read_does_no_harm() {
         let file = of_bytes(&[1; 300_000]);
         let link = file.path().with_extension("link");

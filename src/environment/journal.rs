@@ -380,7 +380,8 @@ fn rename(from: &Path, to: &Path, faults: &Faults) -> Result<(), JournalError> {
         return Err(JournalError::InTheWay(to.to_owned()));
     }
     faults.rename(from, to).map_err(|error| {
-        let about = if durable::is_in_use(&error) { from } else { to };
+        let (blamed, error) = durable::blamed(from, error);
+        let about = if durable::is_in_use(&error) { &blamed } else { to };
         io_error(about)(error)
     })
 }

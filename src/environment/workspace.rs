@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::path::{Component, Path, PathBuf};
 
 use crate::models::ModelRoots;
-use crate::platform::durable;
+use crate::platform::{durable, paths};
 use crate::store::{self, Store, StoreOptions};
 
 use super::config::{Config, ConfigError, Key};
@@ -307,7 +307,7 @@ pub fn plain_path(path: &Path) -> PathBuf {
             Component::ParentDir => {
                 // Behind a symlink `..` leads elsewhere than the text says.
                 if plain.is_symlink() {
-                    plain = crate::platform::paths::full(&plain).unwrap_or(plain);
+                    plain = paths::full(&plain).map(paths::plain).unwrap_or(plain);
                 }
                 plain.pop();
             }
@@ -320,7 +320,7 @@ pub fn plain_path(path: &Path) -> PathBuf {
 
 /// The same file or folder, whatever way it is spelled.
 pub fn same_place(a: &Path, b: &Path) -> bool {
-    match (crate::platform::paths::full(a), crate::platform::paths::full(b)) {
+    match (paths::full(a), paths::full(b)) {
         (Ok(a), Ok(b)) => a == b,
         _ => a == b,
     }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::catalog::folders::{self, Files};
+use crate::platform::paths;
 
 use super::error::Problem;
 use super::extra_paths::ExtraFolder;
@@ -108,7 +109,8 @@ pub fn roots_of(comfyui: Option<&Path>, extra: &[ExtraFolder], shared: &[PathBuf
 
 /// `path` as the system names it; as given where it does not exist.
 fn absolute(path: &Path) -> PathBuf {
-    crate::platform::paths::full(path).or_else(|_| std::path::absolute(path)).unwrap_or_else(|_| path.to_owned())
+    let full = paths::full(path).map(paths::plain);
+    full.or_else(|_| std::path::absolute(path)).unwrap_or_else(|_| path.to_owned())
 }
 
 #[cfg(test)]

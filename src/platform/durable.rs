@@ -2,7 +2,7 @@
 
 use std::fs::{File, Metadata};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// A new file in `folder`, to be filled and then given the name of another: whoever may read that one may read this. It is removed when it
 /// is dropped before.
@@ -123,6 +123,24 @@ pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
 pub fn is_in_use(error: &io::Error) -> bool {
     // ERROR_SHARING_VIOLATION and ERROR_LOCK_VIOLATION.
     cfg!(windows) && matches!(error.raw_os_error(), Some(32 | 33))
+}
+
+/// What is to blame for `error`, with which the system refused to move `path`: Windows moves no folder in which a program has a file
+/// open, and says of neither. That file with the error that says so, where one is found; else `path` and `error` as they are.
+pub fn blamed(path: &Path, error: io::Error) -> (PathBuf, io::Error) {
+    #[cfg(windows)]
+    if is_in_use(&error) || error.kind() == io::ErrorKind::PermissionDenied {
+        use std::os::windows::fs::OpenOptionsExt;
+        let files = walkdir::WalkDir::new(path).into_iter().flatten().filter(|entry| entry.file_type().is_file());
+        for entry in files {
+            // Shared with nobody: refused where anybody has it.
+            match std::fs::OpenOptions::new().read(true).share_mode(0).open(entry.path()) {
+                Err(error) if is_in_use(&error) => return (entry.into_path(), error),
+                _ => {}
+            }
+        }
+    }
+    (path.to_owned(), error)
 }
 
 /// Makes the bytes of someone else's file survive a power cut, as far as a reader may ask for that.

@@ -27,20 +27,25 @@ pub fn link_folder(target: &Path, place: &Path) -> io::Result<()> {
     #[cfg(unix)]
     return std::os::unix::fs::symlink(target, place);
     #[cfg(windows)]
-    {
-        if std::os::windows::fs::symlink_dir(target, place).is_ok() {
-            return Ok(());
-        }
-        // The library has no call for a junction; the shell has.
-        let mut command = std::process::Command::new("cmd");
-        command.args(["/C", "mklink", "/J"]).arg(place).arg(target);
-        let done = command.stdin(std::process::Stdio::null()).output()?;
-        let is_there = std::fs::metadata(place).is_ok_and(|found| found.is_dir());
-        if done.status.success() && is_there {
-            return Ok(());
-        }
-        Err(io::Error::other(String::from_utf8_lossy(&done.stderr).trim().to_owned()))
+    windows::link_folder(target, place)
+}
+
+/// Makes `place` a link with this target as it is, wherever it leads. On Windows a link to what is not there is taken for one to a file,
+/// and where the user may make no symlinks, one to a folder by its full name becomes a junction.
+pub fn link(target: &Path, place: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    return std::os::unix::fs::symlink(target, place);
+    #[cfg(windows)]
+    windows::link(target, place)
+}
+
+/// Removes a link, and nothing of what it leads to.
+pub fn remove_link(place: &Path) -> io::Result<()> {
+    #[cfg(windows)]
+    if windows::is_link_to_folder(&std::fs::symlink_metadata(place)?) {
+        return std::fs::remove_dir(place);
     }
+    std::fs::remove_file(place)
 }
 
 /// How many names a file has, where the system tells that without much ado.
@@ -92,4 +97,75 @@ pub fn is_unsupported(error: &io::Error) -> bool {
     }
     #[cfg(not(windows))]
     false
+}
+
+#[cfg(windows)]
+mod windows {
+    use std::fs::Metadata;
+    use std::io;
+    use std::os::windows::fs::{FileTypeExt, symlink_dir, symlink_file};
+    use std::path::{Path, PathBuf};
+
+    /// True for symlinks that were made for a folder and for junctions, whether anything is at their other end or not.
+    pub fn is_link_to_folder(metadata: &Metadata) -> bool {
+        metadata.file_type().is_symlink_dir()
+    }
+
+    pub fn link_folder(target: &Path, place: &Path) -> io::Result<()> {
+        made(symlink_dir(target, place), place).or_else(|_| junction(target, place))
+    }
+
+    pub fn link(target: &Path, place: &Path) -> io::Result<()> {
+        let target = PathBuf::from(target.as_os_str().to_string_lossy().replace('/', "\\"));
+        let from = place.parent().unwrap_or(place);
+        if !from.join(&target).is_dir() {
+            return made(symlink_file(&target, place), place);
+        }
+        match made(symlink_dir(&target, place), place) {
+            // A junction cannot say where it leads from where it lies.
+            Err(_) if target.is_absolute() => junction(&target, place),
+            done => done,
+        }
+    }
+
+    fn junction(target: &Path, place: &Path) -> io::Result<()> {
+        junction::create(target, place).inspect_err(|_| drop(std::fs::remove_dir(place)))
+    }
+
+    /// Wine says that it has made a link, and has not.
+    fn made(said: io::Result<()>, place: &Path) -> io::Result<()> {
+        said?;
+        match std::fs::symlink_metadata(place) {
+            Ok(_) => Ok(()),
+            Err(_) => Err(io::Error::new(io::ErrorKind::Unsupported, "links cannot be made here")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::platform::trial;
+
+    #[test]
+    fn a_link_is_removed_and_what_it_leads_to_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let (target, place) = (dir.path().join("target"), dir.path().join("place"));
+        std::fs::create_dir(&target).unwrap();
+        std::fs::write(target.join("a"), "x").unwrap();
+        if !trial::links_can_be_made("a_link_is_removed_and_what_it_leads_to_stays") {
+            assert!(link_folder(&target, &place).is_err());
+            assert!(std::fs::symlink_metadata(&place).is_err(), "nothing is left of the attempt");
+            return;
+        }
+        link_folder(&target, &place).unwrap();
+        assert!(place.is_symlink() && place.join("a").exists());
+        remove_link(&place).unwrap();
+        assert!(std::fs::symlink_metadata(&place).is_err() && target.join("a").exists());
+        // One that leads nowhere goes in the same way.
+        link_folder(&target, &place).unwrap();
+        std::fs::remove_dir_all(&target).unwrap();
+        remove_link(&place).unwrap();
+        assert!(std::fs::symlink_metadata(&place).is_err());
+    }
 }

@@ -30,3 +30,5 @@ pub mod names;
 pub mod paths;
 pub mod process;
 pub mod reading;
+#[cfg(test)]
+pub mod trial;

@@ -21,6 +21,14 @@ pub fn full(path: &Path) -> io::Result<PathBuf> {
     resolved
 }
 
+/// A full name as people and other programs write it: on Windows without the `\\?\` of [`full`] where it means the same without.
+pub fn plain(path: PathBuf) -> PathBuf {
+    #[cfg(windows)]
+    return dunce::simplified(&path).to_owned();
+    #[cfg(not(windows))]
+    path
+}
+
 /// The bytes of a path: as they are on Unix, UTF-16 little endian on Windows.
 pub fn to_bytes(path: &Path) -> Vec<u8> {
     #[cfg(unix)]

@@ -60,16 +60,16 @@ mod tests {
     }
 
     #[test]
-    #[cfg(not(windows))]
     fn only_values_that_are_wrong_here_change() {
+        let (here, elsewhere) = if cfg!(windows) { ("sub\\a.pt", "sub/a.pt") } else { ("sub/a.pt", "sub\\a.pt") };
         let inventory = Inventory::new(vec![file("loras/sub/a.pt", "1"), file("loras/b.pt", "2")]);
         let mut moved = reference("a.pt", &["loras"]);
         moved.place = 5..11;
-        let mut windows = reference("sub/a.pt", &["loras"]);
-        windows.value = "sub\\a.pt".into();
-        let references = [moved, windows, reference("b.pt", &["loras"]), reference("c.pt", &["loras"])];
+        let mut foreign = reference("sub/a.pt", &["loras"]);
+        foreign.value = elsewhere.into();
+        let references = [moved, foreign, reference("b.pt", &["loras"]), reference("c.pt", &["loras"])];
         let resolutions: Vec<_> = references.iter().map(|r| resolve(r, &inventory)).collect();
-        let expected = [(5..11, "sub/a.pt".to_owned()), (0..0, "sub/a.pt".to_owned())];
+        let expected = [(5..11, here.to_owned()), (0..0, here.to_owned())];
         assert_eq!(changes(&references, &resolutions), expected);
     }
 }

@@ -1,6 +1,7 @@
 //! `status`, `commit` and the working state's `diff`.
 
 use crate::installation::{Installation, workflow};
+use crate::trial::{Closed, links_can_be_made, symlink};
 
 #[test]
 fn the_first_commit_records_workflows_nodes_and_the_models_in_use() {
@@ -148,7 +149,6 @@ fn a_file_that_is_no_workflow_is_kept_and_named_and_the_rest_goes_on() {
     assert!(demo.comfrey(["ls-tree", "-r", "HEAD"]).success().stdout.contains("models/checkpoints/sd15.safetensors"));
 }
 
-#[cfg(unix)]
 #[test]
 fn node_types_without_a_package_are_recorded_as_open_until_someone_says_what_they_are() {
     let demo = Installation::new();
@@ -173,31 +173,27 @@ fn node_types_without_a_package_are_recorded_as_open_until_someone_says_what_the
     assert!(!manifest().contains("Mystery Node"), "{}", manifest());
 }
 
-#[cfg(unix)]
 #[test]
 fn a_folder_that_may_not_be_read_is_named_and_the_rest_goes_on() {
-    use std::os::unix::fs::PermissionsExt;
     let demo = Installation::new();
-    let closed = demo.comfyui().join("custom_nodes/Other");
-    std::fs::set_permissions(&closed, std::fs::Permissions::from_mode(0o0)).unwrap();
-    if std::fs::read_dir(&closed).is_ok() {
-        eprintln!("SKIPPED: this user may read everything");
-        return;
-    }
+    let folder = demo.comfyui().join("custom_nodes/Other");
+    let Some(closed) = Closed::new("a_folder_that_may_not_be_read_is_named", folder) else { return };
     let run = demo.comfrey(["commit", "-m", "first"]).fails_with(3);
-    std::fs::set_permissions(&closed, std::fs::Permissions::from_mode(0o755)).unwrap();
+    drop(closed);
     assert!(run.stderr.contains("custom_nodes/Other"), "{}", run.stderr);
     assert!(demo.comfrey(["ls-tree", "-r", "HEAD"]).success().stdout.contains("nodes/Impact/__init__.py"));
 }
 
-#[cfg(unix)]
 #[test]
 fn links_that_lead_in_a_circle_are_links_and_a_linked_node_is_its_files() {
+    if !links_can_be_made("links_that_lead_in_a_circle_are_links") {
+        return;
+    }
     let demo = Installation::new();
     let node = demo.comfyui().join("custom_nodes/Impact");
-    std::os::unix::fs::symlink(".", node.join("loop")).unwrap();
+    symlink(".", node.join("loop"));
     demo.sandbox.write("elsewhere/__init__.py", "dev = True\n");
-    std::os::unix::fs::symlink(demo.sandbox.join("elsewhere"), demo.comfyui().join("custom_nodes/Dev")).unwrap();
+    symlink(demo.sandbox.join("elsewhere"), demo.comfyui().join("custom_nodes/Dev"));
     demo.commit("first");
     let tree = demo.comfrey(["ls-tree", "-r", "HEAD"]).success().stdout;
     assert!(tree.lines().any(|line| line.starts_with("symlink ") && line.ends_with("\tnodes/Impact/loop")), "{tree}");

@@ -128,7 +128,6 @@ fn a_fault_at_every_step_of_an_import_leaves_all_before_or_all_after() {
     Run::of(scene.import()).success();
 }
 
-#[cfg(unix)]
 #[test]
 fn an_import_killed_at_random_moments_is_ended_by_the_next_command() {
     let rounds: u64 = std::env::var("COMFREY_KILL_ROUNDS").ok().and_then(|n| n.parse().ok()).unwrap_or(20);

@@ -32,6 +32,8 @@ mod run;
 mod standin;
 mod store;
 mod support;
+#[path = "../../src/platform/trial.rs"]
+mod trial;
 mod wheels;
 mod workflow;
 mod workflow_diff;

@@ -4,6 +4,7 @@ use comfrey::store::Store;
 
 use crate::installation::Installation;
 use crate::support::{Run, Sandbox};
+use crate::trial::{links_can_be_made, symlink};
 
 /// A workspace with two models in `models/`, written long enough ago for their stamps to be trusted.
 fn sandbox() -> Sandbox {
@@ -80,14 +81,16 @@ fn index_dir_takes_folders_from_a_pipe_and_ends_records_with_nul() {
 }
 
 #[test]
-#[cfg(unix)]
 fn what_cannot_be_indexed_is_named_and_the_rest_goes_on() {
     let sandbox = sandbox();
-    std::os::unix::fs::symlink("..", sandbox.join("models/loras/up")).unwrap();
+    let with_links = links_can_be_made("what_cannot_be_indexed_is_named, with links");
+    if with_links {
+        symlink("..", sandbox.join("models/loras/up"));
+    }
     let run = sandbox.comfrey(["index-dir", "models", "nowhere"]).fails_with(3);
     assert_eq!(run.stdout.lines().count(), 2);
-    assert!(run.stderr.contains("models/loras/up: this link leads back"), "{}", run.stderr);
-    assert!(run.stderr.contains("nowhere: No such file"), "{}", run.stderr);
+    assert_eq!(run.stderr.contains("models/loras/up: this link leads back"), with_links, "{}", run.stderr);
+    assert!(run.stderr.contains("nowhere: "), "{}", run.stderr);
 }
 
 #[test]

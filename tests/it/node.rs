@@ -12,6 +12,7 @@ use crate::documents::{documented, same_fields};
 use crate::installation::{Installation, difference};
 use crate::loopback::{Loopback, Reply};
 use crate::support::Run;
+use crate::trial::links_can_be_made;
 
 /// An address at which nobody listens.
 const NOBODY: &str = "http://127.0.0.1:9";
@@ -492,9 +493,11 @@ fn a_repair_makes_the_files_what_the_manifest_says() {
     assert_eq!(std::fs::read(demo.comfyui().join("custom_nodes/my-pack/lib/same.py")).unwrap(), b"same = 1\n");
 }
 
-#[cfg(unix)]
 #[test]
 fn a_folder_to_work_in_is_linked_and_tracked_and_undo_takes_away_the_link_alone() {
+    if !links_can_be_made("a_folder_to_work_in_is_linked_and_tracked") {
+        return;
+    }
     let demo = Installation::new();
     demo.sandbox.write("mine/__init__.py", "x = 1\n");
     demo.commit("before");

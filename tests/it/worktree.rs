@@ -7,6 +7,7 @@ use comfrey::store::Store;
 use serde_json::Value;
 
 use crate::support::{Run, Sandbox};
+use crate::trial::Closed;
 
 /// A workspace with a store and no environment.
 fn workspace() -> Sandbox {
@@ -37,7 +38,6 @@ fn furnish(sandbox: &Sandbox) {
 }
 
 #[test]
-#[cfg(unix)]
 fn a_folder_goes_into_the_store_is_listed_and_comes_out_again() {
     let sandbox = workspace();
     furnish(&sandbox);
@@ -49,7 +49,9 @@ fn a_folder_goes_into_the_store_is_listed_and_comes_out_again() {
         ("file", "a.txt"),
         ("file", "big.bin"),
         ("tree", "empty"),
+        #[cfg(unix)]
         ("symlink", "link"),
+        #[cfg(unix)]
         ("executable", "run.sh"),
         ("file", "sub/b.py"),
     ];
@@ -58,13 +60,17 @@ fn a_folder_goes_into_the_store_is_listed_and_comes_out_again() {
     assert!(listed.starts_with(&format!("file {hello} 5\ta.txt\n")));
     sandbox.comfrey(["checkout-tree", &tree, "out"]).success();
     assert_eq!(sandbox.comfrey(["write-tree", "out"]).success().line(), tree);
-    sandbox
-        .shell("cmp in/big.bin out/big.bin && test -x out/run.sh && test -d out/empty && test -L out/link")
-        .success();
+    assert_eq!(sandbox.read("in/big.bin"), sandbox.read("out/big.bin"));
+    assert!(sandbox.join("out/empty").is_dir());
+    #[cfg(unix)]
+    sandbox.shell("test -x out/run.sh && test -L out/link").success();
     // With a prefix of the id, into the same folder: nothing to do.
     let again = sandbox.comfrey(["checkout-tree", &tree[..12], "out", "--json"]).success();
     let again = json(&again);
-    assert_eq!((&again["written"], &again["unchanged"], &again["tree"]), (&0.into(), &5.into(), &tree.as_str().into()));
+    assert_eq!(
+        (&again["written"], &again["unchanged"], &again["tree"]),
+        (&0.into(), &if cfg!(unix) { 5 } else { 3 }.into(), &tree.as_str().into())
+    );
 }
 
 #[test]
@@ -200,19 +206,14 @@ fn loops_of_links_fifos_and_folders_that_are_not_there() {
 }
 
 #[test]
-#[cfg(unix)]
 fn a_folder_that_may_not_be_read_is_named_and_the_rest_goes_on() {
-    use std::os::unix::fs::PermissionsExt;
     let sandbox = workspace();
     sandbox.write("in/a", "x");
     sandbox.write("in/closed/b", "x");
-    let closed = sandbox.join("in/closed");
-    fs::set_permissions(&closed, PermissionsExt::from_mode(0o000)).unwrap();
-    if fs::read_dir(&closed).is_ok() {
-        return; // the system refuses this user nothing
-    }
+    let closed = Closed::new("a_folder_that_may_not_be_read_is_named_and_the_rest_goes_on", sandbox.join("in/closed"));
+    let Some(closed) = closed else { return };
     let run = sandbox.comfrey(["write-tree", "in"]).fails_with(3);
-    fs::set_permissions(&closed, PermissionsExt::from_mode(0o755)).unwrap();
+    drop(closed);
     assert!(run.stderr.contains("in/closed: cannot be read"), "{}", run.stderr);
     assert_eq!(sandbox.comfrey(["ls-tree", "--name-only", run.line()]).success().stdout, "a\n");
 }
@@ -252,7 +253,6 @@ fn weights_become_models_when_asked_and_an_absent_one_is_listed() {
 }
 
 #[test]
-#[cfg(unix)]
 fn a_damaged_object_keeps_everything_as_it_was() {
     let sandbox = workspace();
     sandbox.write("in/a", "some text that is long enough to be found");
@@ -432,7 +432,6 @@ fn what_gave_way_to_a_check_out_that_died_is_moved_aside_if_that_was_asked_for()
     }
 }
 
-#[cfg(unix)]
 #[test]
 fn a_check_out_killed_at_random_moments_is_ended_by_the_next_one() {
     let rounds: u64 = std::env::var("COMFREY_KILL_ROUNDS").ok().and_then(|n| n.parse().ok()).unwrap_or(20);

@@ -16,6 +16,7 @@ use crate::object::Kind;
 use crate::observer::Observer;
 use crate::platform::git_program::{Git, GitError};
 use crate::platform::git_refs::{Reference, is_commit};
+use crate::platform::paths;
 use crate::store::staging::Staging;
 use crate::store::{LinkPolicy, Store};
 use crate::worktree::{self, Mode, Trees, WriteOptions, write_tree};
@@ -205,15 +206,14 @@ impl Sources<'_> {
         let staging = Staging::new(self.store.dir(), "node")?;
         let folder = self.as_folder(&staging, path, &request.folder(), &request.to_string())?;
         let kept = self.take_in(&folder, &request.folder(), &request.to_string())?;
-        let source = NodeSource::Archive {
-            url: crate::platform::paths::full(path).unwrap_or(path.to_owned()).to_string_lossy().into_owned(),
-        };
+        let full = paths::full(path).map_or_else(|_| path.to_owned(), paths::plain);
+        let source = NodeSource::Archive { url: full.to_string_lossy().into_owned() };
         Ok(Fetched { kept, source, from_store: false, warnings: Vec::new() })
     }
 
     /// A folder as it lies, the changes included that no commit of it has.
     pub fn folder(&self, request: &Request, path: &Path) -> Result<Fetched, NodeError> {
-        let path = crate::platform::paths::full(path).map_err(io_error(path))?;
+        let path = paths::full(path).map_err(io_error(path))?;
         let name = path.file_name().map_or_else(|| request.folder(), |name| name.to_string_lossy().into_owned());
         let kept = self.take_in(&path, &name, &request.to_string())?;
         let found = super::Origin::of(&path);

@@ -224,7 +224,6 @@ mod tests {
     }
 
     #[test]
-    #[cfg(unix)]
     fn sections_with_and_without_a_base_and_several_paths_a_key_are_read() {
         let text = "\
 # comment
@@ -259,7 +258,6 @@ third:
     }
 
     #[test]
-    #[cfg(unix)]
     fn a_base_may_be_relative_to_the_file() {
         let (folders, problems) = parsed("a:\n  base_path: shared\n  is_default: no\n  loras: l\n");
         assert_eq!((folders, problems), (rows(&[("loras", "/comfy/shared/l", false)]), vec![]));

@@ -7,6 +7,7 @@ use std::path::{Component, Path, PathBuf};
 
 use super::{FileKind, Listed, Permissions, Status};
 use crate::platform::identity::FileStamp;
+use crate::platform::{durable, links};
 
 /// A folder, found once and named by its full path (in the `\\?\` form, which has no limit on length).
 #[derive(Debug)]
@@ -128,13 +129,7 @@ impl Folder {
 
     /// Makes a link with the target as it is, wherever it leads. A link to what is not there is taken for one to a file.
     pub fn create_symlink(&self, name: &OsStr, target: &Path) -> io::Result<()> {
-        let path = self.0.join(name);
-        let target = PathBuf::from(target.as_os_str().to_string_lossy().replace('/', "\\"));
-        if self.0.join(&target).is_dir() {
-            std::os::windows::fs::symlink_dir(target, path)
-        } else {
-            std::os::windows::fs::symlink_file(target, path)
-        }
+        links::link(target, &self.0.join(name))
     }
 
     /// Moves `name` to `to_name` in `to`; an error if something has that name there.
@@ -143,7 +138,7 @@ impl Folder {
         if fs::symlink_metadata(&target).is_ok() {
             return Err(io::Error::from(io::ErrorKind::AlreadyExists));
         }
-        fs::rename(self.0.join(name), target)
+        durable::rename(&self.0.join(name), &target)
     }
 
     /// Windows has no such call.
@@ -155,14 +150,10 @@ impl Folder {
     pub fn remove_file(&self, name: &OsStr) -> io::Result<()> {
         let path = self.0.join(name);
         let metadata = fs::symlink_metadata(&path)?;
-        if metadata.file_type().is_symlink() && path.is_dir() {
-            return fs::remove_dir(path);
+        if metadata.file_type().is_symlink() {
+            return links::remove_link(&path);
         }
-        if metadata.permissions().readonly() {
-            let mut permissions = metadata.permissions();
-            permissions.set_readonly(false);
-            fs::set_permissions(&path, permissions)?;
-        }
+        durable::allow_removal(&path, &metadata)?;
         fs::remove_file(path)
     }
 

@@ -7,6 +7,7 @@ use crate::environment::nodes::steps::{self, Present};
 use crate::environment::nodes::{Change, Fetched, NodeError, Request, required};
 use crate::environment::python::requirements::{Requirements, Whose};
 use crate::object::{EntryKind, Kind};
+use crate::platform::paths;
 use crate::ui::online::Network;
 use crate::ui::program::Command;
 use crate::ui::working::Working;
@@ -58,7 +59,7 @@ impl Command for Add {
         let here = std::env::current_dir().map_err(|error| Failure::io("the current folder", &error))?;
         let request = Request::parse(&self.node, &here)?;
         let folder = match (&request, self.dev) {
-            (Request::Folder { path }, true) => Some(crate::platform::paths::full(path).unwrap_or(path.clone())),
+            (Request::Folder { path }, true) => Some(paths::full(path).map_or_else(|_| path.clone(), paths::plain)),
             (_, true) => {
                 let message = format!("--dev wants a folder on this machine, and `{request}` is none");
                 return Err(Failure::new(Exit::Usage, message));
