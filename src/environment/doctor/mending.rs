@@ -18,7 +18,7 @@ pub fn mend(
             Ok(swept.then(|| "the record of that run was taken away".to_owned()))
         }
         Some(Mend::GivePort) => {
-            let Some(port) = port::choose(&port::of_others(workspace, environment)) else { return Ok(None) };
+            let Ok(port) = port::choose(&port::of_others(workspace, environment)) else { return Ok(None) };
             environment.give_port(port)?;
             Ok(Some(format!("{} has port {port} now", environment.name())))
         }

@@ -83,7 +83,7 @@ pub fn plan(workspace: &Workspace, environment: &Environment, wishes: &Wishes) -
         (Some(port), _) if !port::is_free(port) => return Err(LaunchError::PortTaken { port, by: None }),
         (Some(port), _) => port,
         (None, Some(port)) if port::is_free(port) => port,
-        (None, _) => port::choose(&port::of_others(workspace, environment)).ok_or(LaunchError::NoFreePort)?,
+        (None, _) => port::choose(&port::of_others(workspace, environment))?,
     };
 
     let mut arguments: Vec<OsString> = Vec::new();

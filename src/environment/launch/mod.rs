@@ -43,8 +43,8 @@ pub enum LaunchError {
     PortTaken { port: u16, by: Option<String> },
     #[error("`{0}` is no port")]
     NoPort(String),
-    #[error("no port from {} upward is free", port::FIRST)]
-    NoFreePort,
+    #[error(transparent)]
+    NoFreePort(#[from] port::NoFreePort),
     #[error("ComfyUI of `{environment}` is running already (process {process})")]
     RunningAlready { environment: String, process: u32 },
     #[error("{} cannot be started: {source}", program.display())]

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::super::Workspace;
 use super::super::environment::Environment;
+use super::super::name::EnvironmentName;
 
 /// ComfyUI's own default.
 pub const FIRST: u16 = 8188;
@@ -25,17 +26,31 @@ pub fn is_free(port: u16) -> bool {
     }
 }
 
+/// All ports that an environment may be given are taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("no port from {FIRST} to {} is free", FIRST + MOST - 1)]
+pub struct NoFreePort;
+
 /// The first port that is free on the machine and that nobody has been given.
-pub fn choose(given: &[u16]) -> Option<u16> {
-    (FIRST..FIRST + MOST).find(|port| !given.contains(port) && is_free(*port))
+pub fn choose(given: &[u16]) -> Result<u16, NoFreePort> {
+    (FIRST..FIRST + MOST).find(|port| !given.contains(port) && is_free(*port)).ok_or(NoFreePort)
+}
+
+/// The ports that environments of the workspace have been given.
+pub fn given(workspace: &Workspace) -> Vec<u16> {
+    given_but(workspace, |_| true)
 }
 
 /// The ports that the other environments of the workspace have been given.
 pub fn of_others(workspace: &Workspace, environment: &Environment) -> Vec<u16> {
+    given_but(workspace, |name| name != environment.name())
+}
+
+fn given_but(workspace: &Workspace, counts: impl Fn(&EnvironmentName) -> bool) -> Vec<u16> {
     let names = workspace.environment_names().unwrap_or_default();
-    let others = names.iter().filter(|name| *name != environment.name());
     // One that cannot be read has no claim.
-    others.filter_map(|name| workspace.environment(name.as_str()).ok()?.facts().port).collect()
+    let port = |name: &EnvironmentName| workspace.environment(name.as_str()).ok()?.facts().port;
+    names.iter().filter(|name| counts(name)).filter_map(port).collect()
 }
 
 #[cfg(test)]

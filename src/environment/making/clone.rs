@@ -34,7 +34,7 @@ const STAYS: [&str; 6] = [".git", "output", "temp", "models", ".venv", FILE_NAME
 /// Finds out what copying to `name` would do.
 ///
 /// # Errors
-/// The name is taken.
+/// The name is taken, or all ports are.
 pub fn plan(workspace: &Workspace, name: EnvironmentName) -> Result<Creation> {
     create::plan(workspace, name)
 }

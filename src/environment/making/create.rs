@@ -13,6 +13,7 @@ use crate::catalog::Catalog;
 use crate::environment::commit::{self, CommitError, Who};
 use crate::environment::environment::{Environment, Facts};
 use crate::environment::head::Head;
+use crate::environment::launch::port;
 use crate::environment::layout::Kind;
 use crate::environment::lock::Waiting;
 use crate::environment::manifest::{ComfyUiFacts, Manifest, ManifestError};
@@ -35,7 +36,6 @@ use crate::worktree::{self, CheckOutOptions, check_out, tree_at};
 use super::birth::{Birth, Staged};
 use super::fetch::Release;
 use super::folders::{self, Sharing};
-use super::port;
 
 /// Why no environment was made. Nothing of it is left.
 #[derive(Debug, thiserror::Error)]
@@ -64,6 +64,8 @@ pub enum CreateError {
     Transaction(#[from] TransactionError),
     #[error(transparent)]
     Commit(#[from] CommitError),
+    #[error(transparent)]
+    NoFreePort(#[from] port::NoFreePort),
     #[error("interrupted")]
     Interrupted,
 }
@@ -139,7 +141,7 @@ const MODELS: &str = "models";
 /// Finds out what making `name` would do.
 ///
 /// # Errors
-/// The name is taken.
+/// The name is taken, or all ports are.
 pub fn plan(workspace: &Workspace, name: EnvironmentName) -> Result<Creation> {
     let mut birth = Birth::new(workspace, name)?;
     let mut shared = workspace.model_folders();
@@ -147,7 +149,7 @@ pub fn plan(workspace: &Workspace, name: EnvironmentName) -> Result<Creation> {
         birth.new_model_folder = Some(PathBuf::from(MODELS));
         shared.push(workspace.root().join(MODELS));
     }
-    Ok(Creation { birth, port: port::free(workspace)?, shared })
+    Ok(Creation { birth, port: port::choose(&port::given(workspace))?, shared })
 }
 
 /// Makes the environment.

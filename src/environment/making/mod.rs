@@ -4,7 +4,6 @@
 //! - [`fetch`]: from there into the store; [`fetched`]: what was fetched, so that it need not be again
 //! - [`program`]: which files of a ComfyUI folder are ComfyUI itself
 //! - [`folders`]: the models folder of an environment, and what it shares
-//! - [`port`]: a port of its own
 //! - [`birth`]: an environment in the making, which leaves nothing if it is not finished
 //! - [`create`]: a new environment
 //! - [`clone`]: a copy of one; [`copying`]: its files
@@ -17,7 +16,6 @@ pub mod create;
 pub mod fetch;
 pub mod fetched;
 pub mod folders;
-pub mod port;
 pub mod program;
 pub mod source;
 pub mod trash;

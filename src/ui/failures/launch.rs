@@ -21,7 +21,7 @@ impl From<LaunchError> for Failure {
             LaunchError::PortTaken { .. } => Failure::new(Exit::Conflict, message)
                 .hint("leave out --port for one that is free; `comfrey ps` shows what runs"),
             LaunchError::NoPort(_) => Failure::new(Exit::Usage, message).hint("a number from 1 to 65535 is wanted"),
-            LaunchError::NoFreePort => Failure::new(Exit::Conflict, message).hint("name one with --port"),
+            LaunchError::NoFreePort(_) => Failure::new(Exit::Conflict, message).hint("name one with --port"),
             LaunchError::RunningAlready { environment, .. } => Failure::new(Exit::Conflict, message)
                 .hint(format!("`comfrey ps` says where it answers; `comfrey stop {environment}` stops it")),
             LaunchError::NotStarted { .. } => Failure::new(Exit::Outside, message).hint("`comfrey doctor` looks into it"),

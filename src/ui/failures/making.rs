@@ -63,6 +63,9 @@ impl From<CreateError> for Failure {
             CreateError::Staging(error) => error.into(),
             CreateError::Transaction(error) => error.into(),
             CreateError::Commit(error) => error.into(),
+            CreateError::NoFreePort(_) => {
+                Failure::new(Exit::Conflict, message).hint("end a program that listens there, or delete an environment")
+            }
             CreateError::Interrupted => Failure::new(Exit::Interrupted, message),
         }
     }
