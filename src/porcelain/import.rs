@@ -15,6 +15,7 @@ use crate::environment::{EnvironmentName, model_roots, recovery};
 use crate::object::{ObjectId, RelativePath};
 use crate::ui::program::Command;
 use crate::ui::report::{Bytes, count};
+use crate::ui::running::WhileRunning;
 use crate::ui::working::Working;
 use crate::ui::{Exit, Failure, Session};
 
@@ -45,6 +46,8 @@ pub struct Import {
     /// End with 1 if models or nodes are missing; otherwise that is no failure: what is missing is listed
     #[arg(long)]
     exit_code: bool,
+    #[command(flatten)]
+    running: WhileRunning,
     /// Refuse a bundle that becomes so many times larger
     #[arg(long, value_name = "N")]
     max_ratio: Option<u64>,
@@ -83,6 +86,7 @@ impl Command for Import {
             }
             return Err(ImportError::Conflicts(conflicts).into());
         }
+        session.comfyui_at_rest(&working.environment, self.running)?;
         let who = session.who()?;
         let lock = opened.lock.clone();
         let message = format!("Imported {}", lock.snapshot.message);

@@ -7,6 +7,8 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 
 use crate::bundle::{Carried, FLOW};
+#[cfg(target_os = "linux")]
+use crate::installation::StartedByHand;
 use crate::installation::{collect, difference};
 use crate::support::Run;
 
@@ -171,6 +173,21 @@ fn an_import_is_one_operation_that_undo_takes_back_and_redo_brings_back() {
     assert_eq!(scene.run(&["log"]).stdout, "");
     scene.run(&["redo"]).success();
     assert_eq!(difference(&scene.files(), &after), Vec::<String>::new());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn while_its_comfyui_runs_nothing_is_imported_unless_it_is_stopped() {
+    let scene = Scene::new();
+    let _running = StartedByHand::new(&scene.carried.sandbox, &scene.carried.sandbox.join("two"));
+    let before = scene.files();
+    let refused = Run::of(scene.import()).fails_with(4);
+    assert!(refused.stderr.contains("is running") && refused.stderr.contains("--stop"), "{}", refused.stderr);
+    assert_eq!(difference(&scene.files(), &before), Vec::<String>::new());
+    let mut stopping = scene.import();
+    stopping.arg("--stop");
+    let done = Run::of(stopping).success();
+    assert!(done.stderr.contains("stopped ComfyUI of new"), "{}", done.stderr);
 }
 
 #[test]

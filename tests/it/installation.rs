@@ -151,3 +151,31 @@ pub fn difference(a: &BTreeMap<String, Vec<u8>>, b: &BTreeMap<String, Vec<u8>>) 
     let names: std::collections::BTreeSet<_> = a.keys().chain(b.keys()).collect();
     names.into_iter().filter(|name| a.get(*name) != b.get(*name)).cloned().collect()
 }
+
+/// A process that looks like a ComfyUI which somebody started by hand in this folder; it ends when this is dropped.
+#[cfg(target_os = "linux")]
+pub struct StartedByHand(std::process::Child);
+
+#[cfg(target_os = "linux")]
+impl StartedByHand {
+    pub fn new(sandbox: &Sandbox, comfyui: &Path) -> Self {
+        // Any program with that name and these words looks the same from outside.
+        let python = sandbox.join("python3");
+        std::os::unix::fs::symlink("/bin/sh", &python).unwrap();
+        std::fs::write(comfyui.join("main.py"), "while :; do sleep 0.1; done").unwrap();
+        let child = Command::new(&python).arg("main.py").current_dir(comfyui).spawn().unwrap();
+        while comfrey::platform::process::running_comfyui(comfyui) != Some(child.id()) {
+            std::thread::yield_now();
+        }
+        StartedByHand(child)
+    }
+}
+
+#[cfg(target_os = "linux")]
+impl Drop for StartedByHand {
+    fn drop(&mut self) {
+        // It may have been ended by what was tried.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
