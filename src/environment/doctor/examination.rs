@@ -5,6 +5,7 @@ use crate::observer::Observer;
 
 use super::super::environment::Environment;
 use super::super::head::Head;
+use super::super::python::installed;
 use super::super::state::Surroundings;
 use super::super::status;
 use super::super::workspace::STORE_FOLDER;
@@ -33,10 +34,11 @@ pub fn examine(what: &Examination<'_>) -> Vec<Finding> {
     let interpreter = interpreter::look(what.environment);
     found.extend(interpreter.findings);
     if let Some(site) = &interpreter.packages {
-        let installed = packages::installed(site);
-        found.extend(packages::look(what.environment, &installed));
+        // A folder that cannot be read holds nothing that a program could import.
+        let installed = installed::in_folder(site).unwrap_or_default();
         found.extend(torch::look(what.environment, &installed, &crate::platform::accelerator::here()));
     }
+    found.extend(packages::look(what.environment));
     found.extend(disk::look(what.workspace, what.environment));
     found.extend(ports::look(what.workspace, what.environment));
     found.extend(links::look(what.environment, what.models, what.model_problems));

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::super::environment::{Environment, Interpreter};
 use super::super::layout::Kind;
+use super::super::python::{Venv, installed};
 use super::finding::{Check, Finding, Severity};
 use super::tools::version;
 
@@ -66,16 +67,8 @@ fn numbers(said: &str) -> Option<(u32, u32)> {
 /// Where the packages of a Python of a virtual environment, or of the portable folder, lie.
 fn site_packages(python: &Path) -> Option<PathBuf> {
     let programs = python.parent()?;
-    let below = |folder: &Path| {
-        let libraries = std::fs::read_dir(folder.join("lib")).into_iter().flatten().flatten();
-        let unix = libraries
-            .filter(|entry| entry.file_name().to_string_lossy().starts_with("python"))
-            .map(|entry| entry.path().join("site-packages"));
-        unix.chain([folder.join("Lib").join("site-packages")]).find(|path| path.is_dir())
-    };
-    let venv = programs.parent().filter(|folder| folder.join("pyvenv.cfg").is_file());
-    match venv {
-        Some(venv) => below(venv),
+    match programs.parent().filter(|folder| folder.join("pyvenv.cfg").is_file()) {
+        Some(venv) => installed::site_packages(&Venv::at(venv)),
         // The portable Python has its program beside its library; a system's Python has more places than can be told from here.
         None => Some(programs.join("Lib").join("site-packages")).filter(|path| path.is_dir()),
     }
@@ -88,13 +81,14 @@ mod tests {
     #[test]
     fn packages_lie_where_a_virtual_environment_or_the_portable_folder_has_them() {
         let dir = tempfile::tempdir().unwrap();
-        for path in ["venv/lib/python3.11/site-packages", "venv/bin", "windows/Lib/site-packages", "windows/Scripts"] {
+        let library = if cfg!(windows) { "venv/Lib/site-packages" } else { "venv/lib/python3.11/site-packages" };
+        for path in [library, "venv/bin", "windows/Lib/site-packages"] {
             std::fs::create_dir_all(dir.path().join(path)).unwrap();
         }
         let packages = |python: &str| site_packages(&dir.path().join(python));
         assert_eq!(packages("venv/bin/python"), None);
-        std::fs::write(dir.path().join("venv/pyvenv.cfg"), "").unwrap();
-        assert_eq!(packages("venv/bin/python"), Some(dir.path().join("venv/lib/python3.11/site-packages")));
+        std::fs::write(dir.path().join("venv/pyvenv.cfg"), "version = 3.11.7\n").unwrap();
+        assert_eq!(packages("venv/bin/python"), Some(dir.path().join(library)));
         assert_eq!(packages("windows/python.exe"), Some(dir.path().join("windows/Lib/site-packages")));
         assert_eq!(numbers("Python 3.11.7"), Some((3, 11)));
     }

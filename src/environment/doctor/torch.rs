@@ -3,8 +3,8 @@
 use crate::platform::accelerator::Accelerator;
 
 use super::super::environment::Environment;
+use super::super::python::installed::Installed;
 use super::finding::{Check, Finding, Severity};
-use super::packages::Installed;
 
 /// What a build of torch is for.
 #[derive(Debug, Clone, PartialEq, Eq)]

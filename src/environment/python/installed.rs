@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use pep508_rs::pep440_rs::Version;
@@ -55,11 +55,15 @@ pub fn site_packages(venv: &Venv) -> Option<PathBuf> {
 
 /// What is installed in a virtual environment: one look into one folder.
 pub fn of(venv: &Venv) -> Result<Installed, PythonError> {
-    let Some(folder) = site_packages(venv) else { return Ok(Installed::new()) };
-    let entries = std::fs::read_dir(&folder).map_err(io_error(&folder))?;
+    site_packages(venv).map_or_else(|| Ok(Installed::new()), |folder| in_folder(&folder))
+}
+
+/// What is installed in a folder of packages, whoever's Python it belongs to.
+pub fn in_folder(folder: &Path) -> Result<Installed, PythonError> {
+    let entries = std::fs::read_dir(folder).map_err(io_error(folder))?;
     let mut found = Installed::new();
     for entry in entries {
-        let name = entry.map_err(io_error(&folder))?.file_name();
+        let name = entry.map_err(io_error(folder))?.file_name();
         let Some(stem) = name.to_str().and_then(|name| name.strip_suffix(".dist-info")) else { continue };
         if let Some((package, version)) = stem.split_once('-') {
             found.insert(normalized(package), version.to_owned());
