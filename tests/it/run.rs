@@ -195,6 +195,29 @@ fn a_port_in_use_is_an_error_if_it_was_asked_for_and_gives_way_otherwise() {
 }
 
 #[test]
+fn comfyui_looks_wherever_the_workspace_has_models() {
+    let Some(standin) = Standin::new("comfyui_looks_wherever_the_workspace_has_models") else { return };
+    for path in ["more models/checkpoints/b.safetensors", "style/loras/c.safetensors", "named/ckpt/d.safetensors"] {
+        standin.sandbox.write(path, "weights");
+    }
+    standin.sandbox.write("named/paths.yaml", "mine:\n  checkpoints: ckpt\n");
+    standin.comfrey(["config", "--add", "models.folders", "../more models", "../style/loras"]).success();
+    standin.comfrey(["config", "models.extra_paths", "../named/paths.yaml"]).success();
+    standin.comfrey(["run", "--wait"]).success();
+    let names = |class: &str, input: &str| {
+        let said = standin.ask("GET", "/object_info", "").unwrap().1;
+        let said: serde_json::Value = serde_json::from_str(&said).unwrap();
+        said[class]["input"]["required"][input][0].to_string()
+    };
+    let (checkpoints, loras) =
+        (names("CheckpointLoaderSimple", "ckpt_name"), names("LoraLoaderModelOnly", "lora_name"));
+    standin.comfrey(["stop"]).success();
+    assert!(checkpoints.contains("b.safetensors") && checkpoints.contains("d.safetensors"), "{checkpoints}");
+    assert!(loras.contains("c.safetensors"), "{loras}");
+    assert!(!standin.sandbox.join("ComfyUI/extra_model_paths.yaml").exists());
+}
+
+#[test]
 fn arguments_are_passed_on_after_those_of_the_environment() {
     let Some(standin) = Standin::new("arguments_are_passed_on") else { return };
     standin.fact("arguments = [\"--lowvram\"]");

@@ -8,10 +8,8 @@ use std::process::Command;
 use super::super::Workspace;
 use super::super::environment::Environment;
 use super::super::layout::Kind;
+use super::models::ToldModels;
 use super::{LaunchError, port};
-
-/// A file in an environment's folder that names further model folders, as ComfyUI reads it.
-pub const EXTRA_MODEL_PATHS: &str = "extra_model_paths.yaml";
 
 /// What a person wishes beyond what the environment says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -33,6 +31,8 @@ pub struct Launch {
     venv: Option<PathBuf>,
     /// True when the environment has this port for good.
     pub port_is_own: bool,
+    /// What it is told of the workspace's models.
+    pub models: ToldModels,
 }
 
 /// Where a ComfyUI answers.
@@ -103,15 +103,13 @@ pub fn plan(workspace: &Workspace, environment: &Environment, wishes: &Wishes) -
     if facts.user.is_some() {
         arguments.extend(["--user-directory".into(), environment.user_dir().into()]);
     }
-    let extra = environment.folder().join(EXTRA_MODEL_PATHS);
-    if extra.is_file() {
-        arguments.extend(["--extra-model-paths-config".into(), extra.into()]);
-    }
+    let models = ToldModels::of(workspace, environment);
+    arguments.extend(models.arguments());
     arguments.extend(facts.arguments.iter().map(OsString::from));
     arguments.extend(wishes.arguments.iter().cloned());
     let address = address(&arguments, port);
     let port_is_own = asked.is_none() && facts.port.is_none_or(|own| own == port);
-    Ok(Launch { venv: venv_of(&program), program, arguments, folder, address, port_is_own })
+    Ok(Launch { venv: venv_of(&program), program, arguments, folder, address, port_is_own, models })
 }
 
 /// The environment's Python.

@@ -2,6 +2,7 @@
 //!
 //! - [`command`]: the program, its arguments and its surroundings, as a value
 //! - [`port`]: a port of its own
+//! - [`models`]: what it is told of the workspace's models
 //! - [`log`]: what it says, one file a start
 //! - [`running`]: the record of a run, for other commands and other programs
 //! - [`readiness`]: when it answers
@@ -15,6 +16,7 @@ pub mod background;
 pub mod command;
 pub mod learning;
 pub mod log;
+pub mod models;
 pub mod port;
 pub mod readiness;
 pub mod restart;

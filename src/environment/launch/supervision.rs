@@ -108,6 +108,7 @@ pub fn watch(
         restarts: 0,
     };
     let mut claim = Claim::take(watch.environment, record)?;
+    watch.launch.models.write().map_err(|(path, source)| io_error(path)(source))?;
     let session = restart::session(folder);
     // What a run that was killed left.
     restart::take_request(&session);

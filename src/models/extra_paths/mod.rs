@@ -6,7 +6,9 @@
 //! line and the rest goes on (invariant R30).
 //!
 //! - [`yaml`]: YAML as a tree in which every value knows its line
+//! - [`writing`]: such a file of Comfrey's own
 
+pub mod writing;
 pub mod yaml;
 
 use std::path::{Component, Path, PathBuf};
