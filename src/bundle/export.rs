@@ -478,7 +478,7 @@ fn word(source: &NodeSource) -> &'static str {
 fn sources(source: &NodeSource, version: Option<&str>) -> Vec<String> {
     match (source, version) {
         (NodeSource::Registry { id }, Some(version)) => vec![format!("registry:{id}@{version}")],
-        (NodeSource::Git { url, commit: Some(commit) }, _) => {
+        (NodeSource::Git { url, commit: Some(commit), .. }, _) => {
             vec![format!("git+{}@{commit}", without_credentials(url))]
         }
         _ => Vec::new(),

@@ -22,7 +22,7 @@ mod loopback;
 mod models;
 mod net;
 mod node;
-mod node_packages;
+mod own_python;
 mod parse_workflow;
 mod plumbing_commit;
 mod python;

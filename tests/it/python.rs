@@ -1,105 +1,25 @@
 //! Python packages: with the real uv, on wheels made here, without a network.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
-
 use serde_json::Value;
 
 use crate::documents::{documented, documented_lines, same_fields};
 use crate::installation::Installation;
+use crate::own_python::OwnPython;
 use crate::support::Run;
-use crate::wheels::Wheels;
 
-/// The adopted ComfyUI with requirements of its own and of its nodes.
-struct Demo {
-    demo: Installation,
-    wheels: Wheels,
-}
-
-impl Demo {
-    /// Nothing where there is no uv.
-    fn new() -> Option<Self> {
-        let demo = Installation::new();
-        let wheels = Wheels::new(demo.sandbox.path())?;
-        for (name, version, requires) in [
-            ("torch", "2.9.0", &[] as &[&str]),
-            ("foo", "1.0", &[]),
-            ("foo", "2.0", &[]),
-            ("bar", "1.0", &["foo<2"]),
-            ("baz", "1.0", &["foo>=2"]),
-            ("rich", "1.0", &["colour"]),
-            ("colour", "0.5", &[]),
-        ] {
-            wheels.add(name, version, requires);
-        }
-        demo.write("requirements.txt", "torch\nfoo\n");
-        demo.write(
-            "custom_nodes/Impact/requirements.txt",
-            "# needs\nbar>=1 # why\ntorch==1.0\n--index-url https://example.org/x\n./local.whl\n",
-        );
-        Some(Demo { demo, wheels })
-    }
-
-    fn command<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Command {
-        let mut command = self.demo.command(arguments);
-        self.wheels.apply(&mut command);
-        command
-    }
-
-    fn comfrey<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Run {
-        Run::of(self.command(arguments))
-    }
-
-    fn json<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Value {
-        let mut command = self.command(arguments);
-        command.arg("--json");
-        serde_json::from_str(Run::of(command).success().line()).unwrap()
-    }
-
-    fn folder(&self) -> PathBuf {
-        self.demo.sandbox.join("work/environments/demo")
-    }
-
-    /// What is installed, `foo 1.0`, without what virtual environments begin with.
-    fn installed(&self) -> Vec<String> {
-        let run = self.comfrey(["py", "list", "--json"]).success();
-        let lines = run.stdout.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-        let packages =
-            lines.filter_map(|line| Some(format!("{} {}", line["package"].as_str()?, line["installed"].as_str()?)));
-        packages
-            .filter(|package| !["pip", "setuptools", "wheel"].iter().any(|seed| package.starts_with(seed)))
-            .collect()
-    }
-
-    /// Every file of the environment's folder but logs and locks.
-    fn files(&self) -> std::collections::BTreeMap<String, Vec<u8>> {
-        let mut found = std::collections::BTreeMap::new();
-        crate::installation::collect(&self.folder(), "demo", &mut found);
-        found.retain(|name, _| !name.starts_with("demo/logs") && name != "demo/lock" && !name.contains("__pycache__"));
-        found
-    }
-
-    /// A program in uv's place: `script` of the system's shell, in which `"$UV" "$@"` is the real one.
-    #[cfg(unix)]
-    fn stand_in(&self, script: &str) -> PathBuf {
-        use std::os::unix::fs::PermissionsExt;
-        let uv = self.wheels.uv().display();
-        let path = self.demo.sandbox.write("stand-in/uv", format!("#!/bin/sh\nUV='{uv}'\n{script}\n"));
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
-        path
-    }
-
-    #[cfg(unix)]
-    fn with_uv<'a>(&self, uv: &Path, arguments: impl IntoIterator<Item = &'a str>) -> Command {
-        let mut command = self.command(arguments);
-        command.env("COMFREY_UV", uv);
-        command
-    }
+/// ComfyUI wants `torch` and `foo`, its node Impact `bar` and what is refused. Nothing where there is no uv.
+fn demo() -> Option<OwnPython> {
+    let demo = OwnPython::wanting("torch\nfoo\n")?;
+    demo.demo.write(
+        "custom_nodes/Impact/requirements.txt",
+        "# needs\nbar>=1 # why\ntorch==1.0\n--index-url https://example.org/x\n./local.whl\n",
+    );
+    Some(demo)
 }
 
 #[test]
 fn sync_gives_an_adopted_comfyui_a_python_of_its_own_with_what_it_and_its_nodes_require() {
-    let Some(demo) = Demo::new() else { return };
+    let Some(demo) = demo() else { return };
     let refused = demo.comfrey(["sync"]).fails_with(4);
     assert!(
         refused.stderr.contains("no Python of its own yet") && refused.stderr.contains("--own-python"),
@@ -139,7 +59,7 @@ fn sync_gives_an_adopted_comfyui_a_python_of_its_own_with_what_it_and_its_nodes_
 
 #[test]
 fn packages_are_added_constrained_and_removed_and_undo_and_redo_bring_them_back() {
-    let Some(demo) = Demo::new() else { return };
+    let Some(demo) = demo() else { return };
     demo.comfrey(["sync", "--own-python"]).success();
     demo.comfrey(["commit", "-m", "first"]).success();
     let before = demo.installed();
@@ -177,7 +97,7 @@ fn packages_are_added_constrained_and_removed_and_undo_and_redo_bring_them_back(
 
 #[test]
 fn rollback_brings_back_the_lock_and_the_packages() {
-    let Some(demo) = Demo::new() else { return };
+    let Some(demo) = demo() else { return };
     demo.comfrey(["sync", "--own-python"]).success();
     demo.comfrey(["commit", "-m", "first"]).success();
     demo.demo.write("custom_nodes/Impact/requirements.txt", "baz\n");
@@ -207,7 +127,7 @@ fn rollback_brings_back_the_lock_and_the_packages() {
 
 #[test]
 fn two_nodes_that_disagree_are_named_and_nothing_is_changed() {
-    let Some(demo) = Demo::new() else { return };
+    let Some(demo) = demo() else { return };
     demo.comfrey(["sync", "--own-python"]).success();
     let before = demo.files();
     demo.demo.write("custom_nodes/Other/requirements.txt", "baz\n");
@@ -231,7 +151,7 @@ fn two_nodes_that_disagree_are_named_and_nothing_is_changed() {
 
 #[test]
 fn status_sees_what_other_hands_did_and_runs_nothing_for_it() {
-    let Some(demo) = Demo::new() else { return };
+    let Some(demo) = demo() else { return };
     demo.comfrey(["sync", "--own-python"]).success();
     demo.comfrey(["commit", "-m", "first"]).success();
     let python = demo.folder().join(if cfg!(windows) { ".venv/Scripts/python.exe" } else { ".venv/bin/python" });
@@ -268,7 +188,7 @@ fn status_sees_what_other_hands_did_and_runs_nothing_for_it() {
 #[cfg(unix)]
 #[test]
 fn when_uv_fails_everything_is_put_back_and_its_last_lines_are_shown() {
-    let Some(demo) = Demo::new() else { return };
+    let Some(demo) = demo() else { return };
     demo.comfrey(["sync", "--own-python"]).success();
     demo.comfrey(["commit", "-m", "first"]).success();
     demo.demo.write("custom_nodes/Impact/requirements.txt", "baz\n");
@@ -304,7 +224,7 @@ fn when_uv_fails_everything_is_put_back_and_its_last_lines_are_shown() {
 #[cfg(unix)]
 #[test]
 fn a_command_killed_while_uv_works_is_undone_by_the_next() {
-    let Some(demo) = Demo::new() else { return };
+    let Some(demo) = demo() else { return };
     demo.comfrey(["sync", "--own-python"]).success();
     let before = demo.files();
     let uv = demo.stand_in(
@@ -321,7 +241,7 @@ fn a_command_killed_while_uv_works_is_undone_by_the_next() {
 #[cfg(unix)]
 #[test]
 fn ctrl_c_stops_uv_and_leaves_all_as_it_was() {
-    let Some(demo) = Demo::new() else { return };
+    let Some(demo) = demo() else { return };
     demo.comfrey(["sync", "--own-python"]).success();
     let before = demo.files();
     let begun = demo.demo.sandbox.join("begun");
@@ -348,9 +268,9 @@ fn ctrl_c_stops_uv_and_leaves_all_as_it_was() {
 #[cfg(unix)]
 #[test]
 fn a_torch_backend_brings_its_own_build_of_the_locked_torch() {
-    let Some(demo) = Demo::new() else { return };
+    let Some(demo) = demo() else { return };
     // What the backend's index would have: here a folder that is looked into in its place.
-    let backend = Wheels::new(&demo.demo.sandbox.join("backend")).unwrap();
+    let backend = crate::wheels::Wheels::new(&demo.demo.sandbox.join("backend")).unwrap();
     backend.add("torch", "2.9.0+cpu", &[]);
     let uv = demo.stand_in(&format!(
         "if [ \"$1\" = pip ]; then shift 5; export UV_FIND_LINKS=\"$UV_FIND_LINKS,{}\"; exec \"$UV\" pip install --exact \"$@\"; fi\n\
@@ -416,7 +336,7 @@ fn where_there_is_no_uv_it_is_said_how_to_have_one() {
 #[test]
 fn uv_is_installed_into_the_workspace_once_with_the_machines_pip() {
     use std::os::unix::fs::PermissionsExt;
-    let Some(demo) = Demo::new() else { return };
+    let Some(demo) = demo() else { return };
     // A pip that puts a link to the real uv where it is told to, and fails the first time.
     let real = demo.wheels.uv().display();
     let script = format!(

@@ -36,6 +36,11 @@ impl Wheels {
 
     /// Puts a wheel into it, with one module that says its version.
     pub fn add(&self, name: &str, version: &str, requires: &[&str]) {
+        self.add_with(name, version, requires, &[]);
+    }
+
+    /// The same with some data in it.
+    pub fn add_with(&self, name: &str, version: &str, requires: &[&str], data: &[u8]) {
         let module = name.replace('-', "_");
         let info = format!("{module}-{version}.dist-info");
         let requires: String = requires.iter().map(|line| format!("Requires-Dist: {line}\n")).collect();
@@ -57,6 +62,10 @@ impl Wheels {
         for (path, text) in files.into_iter().chain([record]) {
             zip.start_file(path, SimpleFileOptions::default()).unwrap();
             zip.write_all(text.as_bytes()).unwrap();
+        }
+        if !data.is_empty() {
+            zip.start_file(format!("{module}/data.bin"), SimpleFileOptions::default()).unwrap();
+            zip.write_all(data).unwrap();
         }
         zip.finish().unwrap();
     }

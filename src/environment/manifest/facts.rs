@@ -10,14 +10,31 @@ use crate::resolve::{Memory, NodeChoice, Place, Said, Slot, Source, Sources};
 pub enum NodeSource {
     /// ComfyUI's registry, by its id there.
     Registry { id: String },
-    /// A git clone: its remote and the commit checked out.
-    Git { url: String, commit: Option<String> },
+    /// A repository and the commit that the files are of.
+    Git {
+        url: String,
+        /// What an update follows: a branch, or a tag or commit, at which it stays. Without one, what the repository's HEAD names.
+        reference: Option<String>,
+        commit: Option<String>,
+    },
     /// Someone's working folder: a link to it, or a repository without a remote.
     Development,
     /// An archive or file that was fetched from this address, or copied from this path.
     Archive { url: String },
     /// Put there by hand, from nobody knows where.
     Manual,
+}
+
+impl NodeSource {
+    /// True where both give the same files: what an update would follow is left aside.
+    pub fn gives_the_same(&self, other: &NodeSource) -> bool {
+        match (self, other) {
+            (NodeSource::Git { url, commit, .. }, NodeSource::Git { url: other, commit: others, .. }) => {
+                (url, commit) == (other, others)
+            }
+            _ => self == other,
+        }
+    }
 }
 
 /// One custom node, as the manifest has it.

@@ -40,17 +40,22 @@ impl Manifest {
 
 fn set_node(part: &mut dyn TableLike, key: &str, facts: &NodeFacts) {
     let Some(table) = entry(part, key) else { return };
-    let (source, id, url, commit) = match &facts.source {
-        NodeSource::Registry { id } => ("registry", Some(id), None, None),
-        NodeSource::Git { url, commit } => ("git", None, Some(url), commit.as_ref()),
-        NodeSource::Development => ("development", None, None, None),
-        NodeSource::Archive { url } => ("manual", None, Some(url), None),
-        NodeSource::Manual => ("manual", None, None, None),
+    let (source, id, url) = match &facts.source {
+        NodeSource::Registry { id } => ("registry", Some(id), None),
+        NodeSource::Git { url, .. } => ("git", None, Some(url)),
+        NodeSource::Development => ("development", None, None),
+        NodeSource::Archive { url } => ("manual", None, Some(url)),
+        NodeSource::Manual => ("manual", None, None),
+    };
+    let (reference, commit) = match &facts.source {
+        NodeSource::Git { reference, commit, .. } => (reference.as_deref(), commit.as_deref()),
+        _ => (None, None),
     };
     set(table, "source", Some(source.into()));
     set(table, "id", id.filter(|id| *id != key).map(|id| id.as_str().into()));
     set(table, "url", url.map(|url| url.as_str().into()));
-    set(table, "commit", commit.map(|commit| commit.as_str().into()));
+    set(table, "ref", reference.map(Value::from));
+    set(table, "commit", commit.map(Value::from));
     set(table, "version", facts.version.as_deref().map(Value::from));
     let usual = facts.path == format!("nodes/{key}");
     set(table, "path", (!usual).then(|| facts.path.as_str().into()));
@@ -63,7 +68,11 @@ fn set_node(part: &mut dyn TableLike, key: &str, facts: &NodeFacts) {
 fn node_facts(key: &str, table: &dyn TableLike) -> Option<NodeFacts> {
     let source = match text(table, "source").as_deref() {
         Some("registry") => NodeSource::Registry { id: text(table, "id").unwrap_or_else(|| key.to_owned()) },
-        Some("git") => NodeSource::Git { url: text(table, "url").unwrap_or_default(), commit: text(table, "commit") },
+        Some("git") => NodeSource::Git {
+            url: text(table, "url").unwrap_or_default(),
+            reference: text(table, "ref"),
+            commit: text(table, "commit"),
+        },
         Some("development") => NodeSource::Development,
         _ => text(table, "url").map_or(NodeSource::Manual, |url| NodeSource::Archive { url }),
     };

@@ -50,6 +50,9 @@ pub enum NodeError {
     /// Another node has the folder's name.
     #[error("another node has the folder `{folder}`: `{key}`, {from}")]
     FolderTaken { folder: String, key: String, from: String },
+    /// Not every system has such names, or ComfyUI passes them over.
+    #[error("`{0}` cannot be the name of a custom node's folder")]
+    BadFolder(String),
     /// Something that is no node has the folder's name.
     #[error("{} is in the way", .0.display())]
     InTheWay(PathBuf),

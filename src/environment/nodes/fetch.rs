@@ -24,6 +24,7 @@ use crate::worktree::{self, Mode, Trees, WriteOptions, write_tree};
 use super::error::{NodeError, io_error};
 use super::kept::{self, Kept, Origin};
 use super::origin::project_of;
+use super::placed::may_be_called;
 use super::request::{Request, without_secrets};
 
 /// More than the largest packages have, and less than a disk.
@@ -131,8 +132,10 @@ impl Sources<'_> {
 
     fn git(&self, request: &Request, url: &str, reference: Option<&str>) -> Result<Fetched, NodeError> {
         let mut warnings = Vec::new();
+        let reference = reference.filter(|text| *text != "HEAD");
         let of = |kept: Kept, from_store, warnings| {
-            let source = NodeSource::Git { url: without_secrets(url), commit: kept.commit.clone() };
+            let reference = followed(reference, kept.commit.as_deref());
+            let source = NodeSource::Git { url: without_secrets(url), reference, commit: kept.commit.clone() };
             Ok(Fetched { kept, source, from_store, warnings })
         };
         let led_to = Origin::Reference { url, reference: reference.unwrap_or("HEAD") };
@@ -272,10 +275,11 @@ impl Sources<'_> {
 
     /// Puts a folder, or a node of one file, into the store as a commit would read it, and looks whether ComfyUI would take it for a node.
     fn take_in(&self, path: &Path, name: &str, from: &str) -> Result<Kept, NodeError> {
-        let name = sound_name(name).ok_or_else(|| NodeError::NotANode {
-            from: from.to_owned(),
-            reason: format!("`{name}` can be no folder's name"),
-        })?;
+        let reason = || format!("`{name}` cannot be the name of a custom node's folder");
+        if !may_be_called(name) {
+            return Err(NodeError::NotANode { from: from.to_owned(), reason: reason() });
+        }
+        let name = name.to_owned();
         let writer = self.store.writer()?;
         if path.is_file() {
             let bytes = std::fs::read(path).map_err(io_error(path))?;
@@ -327,17 +331,16 @@ fn is_no_network(error: &RegistryError) -> bool {
     }
 }
 
-fn is_local(url: &str) -> bool {
-    url.starts_with("file://") || Path::new(url).exists()
+/// What an update is to follow: a branch or tag by its short name, a commit by all of its id.
+fn followed(reference: Option<&str>, commit: Option<&str>) -> Option<String> {
+    let reference = reference?;
+    let is_of = |commit: &&str| is_commit(reference) && commit.starts_with(&reference.to_ascii_lowercase());
+    let short = || reference.strip_prefix("refs/heads/").or(reference.strip_prefix("refs/tags/")).unwrap_or(reference);
+    Some(commit.filter(is_of).unwrap_or_else(short).to_owned())
 }
 
-/// A name that every system can have for a folder.
-fn sound_name(name: &str) -> Option<String> {
-    let is_sound = crate::object::EntryName::new(name).is_ok()
-        && crate::platform::names::hazard(name).is_none()
-        && !name.starts_with('.')
-        && !name.ends_with(crate::environment::snapshot_tree::DISABLED);
-    is_sound.then(|| name.to_owned())
+fn is_local(url: &str) -> bool {
+    url.starts_with("file://") || Path::new(url).exists()
 }
 
 /// Writes down which files came, as ComfyUI-Manager does, so that it knows the package for one of the registry and can update it.

@@ -104,7 +104,7 @@ pub fn is_whole(store: &Store, tree: &ObjectId, is_file: bool) -> Result<bool, w
 pub fn origin_of<'a>(source: &'a NodeSource, version: Option<&'a str>) -> Option<Origin<'a>> {
     match (source, version) {
         (NodeSource::Registry { id }, Some(version)) => Some(Origin::Registry { id, version }),
-        (NodeSource::Git { url, commit: Some(commit) }, _) => Some(Origin::Git { url, commit }),
+        (NodeSource::Git { url, commit: Some(commit), .. }, _) => Some(Origin::Git { url, commit }),
         (NodeSource::Archive { url }, _) => Some(Origin::Download { url }),
         _ => None,
     }

@@ -38,6 +38,14 @@ impl Origin {
             (NodeSource::Registry { id }, NodeSource::Registry { id: remembered }) if same_id(id, remembered) => {
                 Origin { source: facts.source.clone(), ..self }
             }
+            // A clone without a branch says nothing of the tag that it was asked for by.
+            (
+                NodeSource::Git { url, reference, commit },
+                NodeSource::Git { reference: Some(remembered), commit: then, .. },
+            ) if reference == commit && commit == then => {
+                let (url, reference) = (url.clone(), Some(remembered.clone()));
+                Origin { source: NodeSource::Git { url, reference, commit: commit.clone() }, ..self }
+            }
             _ => self,
         }
     }
@@ -70,7 +78,10 @@ fn source(path: &Path, project: Option<&Project>) -> (NodeSource, Option<String>
         return (NodeSource::Registry { id: name.clone() }, version.clone());
     }
     match git::facts(path) {
-        Some(git::GitFacts { url: Some(url), commit, .. }) => (NodeSource::Git { url, commit }, version()),
+        // Without a branch it stays where it is.
+        Some(git::GitFacts { url: Some(url), commit, branch }) => {
+            (NodeSource::Git { url, reference: branch.or_else(|| commit.clone()), commit }, version())
+        }
         Some(_) => (NodeSource::Development, version()),
         None => (NodeSource::Manual, version()),
     }
@@ -109,6 +120,17 @@ mod tests {
         (source, version)
     }
 
+    fn facts(source: &NodeSource) -> NodeFacts {
+        NodeFacts {
+            path: "nodes/x".into(),
+            source: source.clone(),
+            version: Some("1.0.0".into()),
+            disabled: false,
+            tree: crate::object::ObjectId::of_blob(b""),
+            fetched: None,
+        }
+    }
+
     fn write(folder: &Path, name: &str, text: &str) {
         let path = folder.join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -132,22 +154,25 @@ mod tests {
         write(dir.path(), ".git/HEAD", &format!("{commit}\n"));
         assert_eq!(source(dir.path()).0, NodeSource::Development);
         write(dir.path(), ".git/config", "[remote \"origin\"]\n\turl = https://example.org/x.git\n");
-        let git = NodeSource::Git { url: "https://example.org/x.git".into(), commit: Some(commit.into()) };
-        assert_eq!(source(dir.path()).0, git);
+        let git = |reference: &str| NodeSource::Git {
+            url: "https://example.org/x.git".into(),
+            reference: Some(reference.into()),
+            commit: Some(commit.into()),
+        };
+        assert_eq!(source(dir.path()).0, git(commit), "without a branch it stays");
+        let remembered = Origin::of(dir.path()).or_remembered(Some(&facts(&git("v1"))));
+        assert_eq!(remembered.source, git("v1"));
+        write(dir.path(), ".git/HEAD", "ref: refs/heads/main\n");
+        write(dir.path(), ".git/refs/heads/main", commit);
+        assert_eq!(source(dir.path()).0, git("main"));
+        assert_eq!(Origin::of(dir.path()).or_remembered(Some(&facts(&git("v1")))).source, git("main"));
     }
 
     #[test]
     fn where_a_folder_says_nothing_the_manifest_counts() {
         let dir = tempfile::tempdir().unwrap();
-        let git = NodeSource::Git { url: "https://example.org/x".into(), commit: Some("a".repeat(40)) };
-        let facts = |source: &NodeSource| NodeFacts {
-            path: "nodes/x".into(),
-            source: source.clone(),
-            version: Some("1.0.0".into()),
-            disabled: false,
-            tree: crate::object::ObjectId::of_blob(b""),
-            fetched: None,
-        };
+        let git =
+            NodeSource::Git { url: "https://example.org/x".into(), reference: None, commit: Some("a".repeat(40)) };
         let found = Origin::of(dir.path()).or_remembered(Some(&facts(&git)));
         assert_eq!((found.source, found.version.as_deref()), (git.clone(), Some("1.0.0")));
         write(dir.path(), "pyproject.toml", "[project]\nname = \"My-Pack\"\nversion = \"2.0.0\"\n");

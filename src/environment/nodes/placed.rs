@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::environment::snapshot_tree::{NodeName, PARKED, node_name};
+use crate::environment::snapshot_tree::{DISABLED, NodeName, PARKED, node_name};
 use crate::object::{EntryKind, EntryName, RelativePath};
 
 use super::origin::Origin;
@@ -25,6 +25,24 @@ pub fn placed(custom_nodes: &Path) -> Vec<Placed> {
     }
     found.sort_by(|a, b| a.path.cmp(&b.path));
     found
+}
+
+/// True for a name that every system can have for a folder, and that ComfyUI would load a node from.
+pub fn may_be_called(name: &str) -> bool {
+    EntryName::new(name).is_ok()
+        && crate::platform::names::hazard(name).is_none()
+        && !name.starts_with('.')
+        && !name.starts_with("__pycache__")
+        && !name.ends_with(DISABLED)
+}
+
+/// What is no node and has the name that a node is to have; case does not count, as it does not on every system.
+pub fn in_the_way(custom_nodes: &Path, name: &str) -> Option<PathBuf> {
+    let entries = std::fs::read_dir(custom_nodes).into_iter().flatten().flatten();
+    let is_it = |entry: &std::fs::DirEntry| {
+        entry.file_name().to_str().is_some_and(|other| other.eq_ignore_ascii_case(name)) && !entry.path().is_dir()
+    };
+    entries.into_iter().find(is_it).map(|entry| entry.path())
 }
 
 fn listed(folder: &Path, at: &RelativePath) -> Vec<Placed> {

@@ -10,6 +10,7 @@ use crate::object::{Entry, EntryKind, EntryName, ObjectId, RelativePath};
 use super::change::Step;
 use super::error::NodeError;
 use super::fetch::Fetched;
+use super::placed::{in_the_way, may_be_called};
 use super::request::Request;
 use super::survey::Node;
 
@@ -35,6 +36,7 @@ pub fn present<'n>(nodes: &'n [Node], request: &Request) -> Result<Present<'n>, 
             node.origin.version.as_deref().is_some_and(|version| same_version(version, wanted))
         }
         Request::Git { reference: Some(wanted), .. } => match &node.origin.source {
+            NodeSource::Git { reference: Some(reference), .. } if reference == wanted => true,
             NodeSource::Git { commit: Some(commit), .. } => commit.starts_with(&wanted.to_ascii_lowercase()),
             _ => false,
         },
@@ -76,17 +78,29 @@ fn already(node: &Node, request: &Request) -> NodeError {
 /// A node that was fetched comes to its place. `folder` is the name that it shall have there.
 ///
 /// # Errors
-/// Another node has that folder; case does not count, as it does not on every system.
-pub fn add(nodes: &[Node], fetched: &Fetched, folder: &str) -> Result<Step, NodeError> {
+/// Another node has that folder, or something that is none; case does not count, as it does not on every system. Or no folder may have that name.
+pub fn add(nodes: &[Node], custom_nodes: &Path, fetched: &Fetched, folder: &str) -> Result<Step, NodeError> {
+    if !may_be_called(folder) {
+        return Err(NodeError::BadFolder(folder.to_owned()));
+    }
     let path = below_nodes(folder)?;
     taken(nodes, folder, None)?;
+    if let Some(path) = in_the_way(custom_nodes, folder) {
+        return Err(NodeError::InTheWay(path));
+    }
     let facts = facts_of(fetched, &path);
     Ok(Step { from: None, to: Some((path, entry(folder, fetched)?)), facts: Some(facts) })
 }
 
 /// A link to a folder in which someone works. `read` is that folder as it is now.
-pub fn link(nodes: &[Node], target: &str, read: &Fetched, folder: &str) -> Result<Step, NodeError> {
-    let step = add(nodes, read, folder)?;
+pub fn link(
+    nodes: &[Node],
+    custom_nodes: &Path,
+    target: &str,
+    read: &Fetched,
+    folder: &str,
+) -> Result<Step, NodeError> {
+    let step = add(nodes, custom_nodes, read, folder)?;
     let name = EntryName::new(folder)?;
     let id = ObjectId::of_blob(target.as_bytes());
     let link = Entry { name, kind: EntryKind::Symlink, id, size: target.len() as u64 };
@@ -173,6 +187,9 @@ fn taken(nodes: &[Node], folder: &str, but: Option<&Node>) -> Result<(), NodeErr
 pub fn told(source: &NodeSource) -> String {
     match source {
         NodeSource::Registry { id } => format!("{id} of the registry"),
+        NodeSource::Git { url, reference: Some(reference), commit } if Some(reference) != commit.as_ref() => {
+            format!("from {url}@{reference}")
+        }
         NodeSource::Git { url, .. } => format!("from {url}"),
         NodeSource::Archive { url } => format!("from {url}"),
         NodeSource::Development => "someone's working folder".to_owned(),
@@ -245,7 +262,7 @@ mod tests {
     #[test]
     fn a_node_that_is_there_is_seen_by_id_and_repository_on_or_off() {
         let url = "https://github.com/kijai/ComfyUI-KJNodes";
-        let git = NodeSource::Git { url: url.into(), commit: Some("ab".repeat(20)) };
+        let git = NodeSource::Git { url: url.into(), reference: Some("dev".into()), commit: Some("ab".repeat(20)) };
         let nodes = [
             node("nodes/Impact", registry("comfyui-impact-pack"), Some("8.22.2")),
             node("nodes/Off.disabled", registry("off"), Some("1.0")),
@@ -254,7 +271,7 @@ mod tests {
         ];
         let on = |text: &str| matches!(present(&nodes, &request(text)), Ok(Present::On(_)));
         assert!(on("comfyui_impact_pack") && on("comfyui-impact-pack@v8.22.2") && on(&format!("{url}.git")));
-        assert!(on("kijai/comfyui-kjnodes@ababab") && on("byhand"));
+        assert!(on("kijai/comfyui-kjnodes@ababab") && on("kijai/comfyui-kjnodes@dev") && on("byhand"));
         assert!(matches!(present(&nodes, &request("off")), Ok(Present::Off(_))));
         assert!(matches!(present(&nodes, &request("else")), Ok(Present::No)));
         for text in ["comfyui-impact-pack@9", "off@2.0", "kijai/comfyui-kjnodes@main"] {
@@ -275,9 +292,10 @@ mod tests {
             commit: None,
         };
         let fetched = Fetched { kept, source: registry("c"), from_store: false, warnings: vec![] };
-        let refused = add(&nodes, &fetched, "impact").unwrap_err();
+        let nowhere = Path::new("/nowhere");
+        let refused = add(&nodes, nowhere, &fetched, "impact").unwrap_err();
         assert!(matches!(refused, NodeError::FolderTaken { .. }), "{refused}");
-        assert_eq!(add(&nodes, &fetched, "x").unwrap().to.unwrap().0.as_str(), "nodes/x");
+        assert_eq!(add(&nodes, nowhere, &fetched, "x").unwrap().to.unwrap().0.as_str(), "nodes/x");
     }
 
     #[test]

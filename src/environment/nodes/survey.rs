@@ -66,7 +66,7 @@ impl Node {
     fn fetched(&self) -> Option<ObjectId> {
         let known = self.known.as_ref()?;
         let is_ours = !matches!(self.origin.source, NodeSource::Manual | NodeSource::Development);
-        let same = known.source == self.origin.source && known.version == self.origin.version;
+        let same = known.source.gives_the_same(&self.origin.source) && known.version == self.origin.version;
         known.fetched.or(Some(known.tree)).filter(|came| is_ours && same && *came != self.entry.id)
     }
 
@@ -148,7 +148,8 @@ pub enum Found<'n> {
 
 /// The node that `text` names. One that is on comes before one that is off.
 pub fn find<'n>(nodes: &'n [Node], text: &str) -> Found<'n> {
-    if let Some(exact) = nodes.iter().find(|node| node.key == text || node.path.as_str() == text) {
+    let is_at = |node: &Node| node.path.as_str() == text || node.path.as_str().strip_prefix("nodes/") == Some(text);
+    if let Some(exact) = nodes.iter().find(|node| node.key == text).or_else(|| nodes.iter().find(|node| is_at(node))) {
         return Found::One(exact);
     }
     let mut called: Vec<&Node> = nodes.iter().filter(|node| node.is_called(text)).collect();
@@ -175,7 +176,7 @@ mod tests {
     fn node(folder: &str, disabled: bool, id: Option<&str>, url: Option<&str>) -> Node {
         let source = match (id, url) {
             (Some(id), _) => NodeSource::Registry { id: id.into() },
-            (_, Some(url)) => NodeSource::Git { url: url.into(), commit: None },
+            (_, Some(url)) => NodeSource::Git { url: url.into(), reference: None, commit: None },
             _ => NodeSource::Manual,
         };
         let path = if disabled { format!("nodes/{folder}.disabled") } else { format!("nodes/{folder}") };
@@ -210,6 +211,7 @@ mod tests {
             assert_eq!(key(text), "Impact", "{text}");
         }
         assert_eq!(key("Impact.disabled"), "Impact.disabled");
+        assert_eq!(key("KJ.disabled"), "KJ.disabled");
         for text in ["kj", "kijai/comfyui-kjnodes", "git@github.com:Kijai/ComfyUI-KJNodes"] {
             assert_eq!(key(text), "KJ.disabled", "{text}");
         }

@@ -72,8 +72,9 @@ impl Command for Add {
         match steps::present(&at_work.nodes, &request)? {
             Present::No => {}
             Present::On(node) => {
-                let version = at_work::version(node);
-                let told = format!("{} is there already: {version}, {}", node.key, at_work::source(node));
+                let what = [at_work::version(node), at_work::source(node)];
+                let what: Vec<&str> = what.iter().map(String::as_str).filter(|text| !text.is_empty()).collect();
+                let told = format!("{} is there already: {}", node.key, what.join(", "));
                 return at_work::unchanged(session, vec![node.key.clone()], &told);
             }
             Present::Off(node) => {
@@ -101,14 +102,15 @@ impl Command for Add {
         let registry = online.registry(session.observer);
         let fetched = online.sources(&working.workspace, &registry, session.observer).get(&request)?;
         let name = self.name.clone().unwrap_or_else(|| fetched.kept.folder.clone());
+        let custom_nodes = around.environment.custom_nodes_dir();
         let step = match folder.as_deref().filter(|_| !self.copy) {
             Some(folder) => link(&working, &at_work, folder, &fetched, &name)?,
             None if self.dev => {
                 let fetched =
                     Fetched { source: crate::environment::manifest::NodeSource::Development, ..fetched.clone() };
-                steps::add(&at_work.nodes, &fetched, &name)?
+                steps::add(&at_work.nodes, &custom_nodes, &fetched, &name)?
             }
-            None => steps::add(&at_work.nodes, &fetched, &name)?,
+            None => steps::add(&at_work.nodes, &custom_nodes, &fetched, &name)?,
         };
         let scripts = match fetched.kept.is_file {
             true => Vec::new(),
@@ -156,7 +158,7 @@ fn link(
     let writer = working.workspace.store().writer()?;
     writer.put(Kind::Blob, target.as_bytes())?;
     writer.publish()?;
-    steps::link(&at_work.nodes, &target, read, name)
+    steps::link(&at_work.nodes, &working.environment.custom_nodes_dir(), &target, read, name)
 }
 
 /// What is to be said of scripts.

@@ -86,6 +86,9 @@ pub struct Shape {
     pub url: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub commit: Option<String>,
+    /// What an update follows.
+    #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
     /// `as-it-came`, `edited` or `unknown`.
@@ -99,12 +102,16 @@ pub struct Shape {
 
 impl From<&Node> for Shape {
     fn from(node: &Node) -> Self {
-        let (source, id, url, commit) = match &node.origin.source {
-            NodeSource::Registry { id } => ("registry", Some(id.clone()), None, None),
-            NodeSource::Git { url, commit } => ("git", None, Some(url.clone()), commit.clone()),
-            NodeSource::Archive { url } => ("manual", None, Some(url.clone()), None),
-            NodeSource::Development => ("development", None, None, None),
-            NodeSource::Manual => ("manual", None, None, None),
+        let (source, id, url) = match &node.origin.source {
+            NodeSource::Registry { id } => ("registry", Some(id.clone()), None),
+            NodeSource::Git { url, .. } => ("git", None, Some(url.clone())),
+            NodeSource::Archive { url } => ("manual", None, Some(url.clone())),
+            NodeSource::Development => ("development", None, None),
+            NodeSource::Manual => ("manual", None, None),
+        };
+        let (reference, commit) = match &node.origin.source {
+            NodeSource::Git { reference, commit, .. } => (reference.clone(), commit.clone()),
+            _ => (None, None),
         };
         Shape {
             name: node.key.clone(),
@@ -114,6 +121,7 @@ impl From<&Node> for Shape {
             id,
             url,
             commit,
+            reference,
             version: node.origin.version.clone(),
             files: match node.edits() {
                 Edits::None => "as-it-came",

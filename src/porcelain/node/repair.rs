@@ -127,7 +127,7 @@ fn whole(sources: &Sources<'_>, broken: &Broken) -> Result<Entry, NodeError> {
         let lost = || NodeError::Lost { key: broken.key.clone(), tree: broken.wanted };
         let request = match &broken.facts.source {
             NodeSource::Registry { id } => Request::Registry { id: id.clone(), version: broken.facts.version.clone() },
-            NodeSource::Git { url, commit: Some(commit) } => {
+            NodeSource::Git { url, commit: Some(commit), .. } => {
                 Request::Git { url: url.clone(), reference: Some(commit.clone()) }
             }
             NodeSource::Archive { url } if crate::net::address::is_url(url) => Request::Download { url: url.clone() },

@@ -63,6 +63,9 @@ impl Command for Show {
         };
         let mut lines = vec![("source", at_work::source(node))];
         lines.extend((!version.is_empty()).then_some(("version", version)));
+        lines.extend(
+            shape.reference.clone().filter(|name| Some(name) != shape.commit.as_ref()).map(|name| ("follows", name)),
+        );
         lines.extend(shape.commit.clone().map(|commit| ("commit", commit)));
         lines.extend([("folder", folder.display().to_string()), ("size", Bytes(shape.size).to_string())]);
         lines.push(("files", files));

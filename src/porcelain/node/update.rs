@@ -14,10 +14,13 @@ const HELP: &str = "\
 Files of a custom node that someone edited are seen, and survive only by choice: without one the command stops before anything is
 touched. Whatever gives way, `comfrey undo` brings back.
 
+A node of a repository follows the branch that it was added with; at a tag or a commit it stays until another is named.
+
 Examples:
   comfrey node update comfyui-kjnodes             to the newest version
   comfrey node update comfyui-kjnodes@1.1.0       to this one, which may be older
   comfrey node update mynode@main                 of a repository: to this branch, tag or commit
+  comfrey node update mynode@latest               and to the newest of its main branch
   comfrey node update comfyui-kjnodes --keep-edits";
 
 /// Brings another version of a custom node.
@@ -55,7 +58,7 @@ impl Command for Update {
             // A repository's address may hold an `@` of its own.
             Err(error) => match self.node.rsplit_once('@') {
                 Some((name, version)) if !name.is_empty() && !version.is_empty() => {
-                    (at_work.named(name)?, Some(version).filter(|version| *version != "latest"))
+                    (at_work.named(name)?, Some(version))
                 }
                 _ => return Err(error.into()),
             },
@@ -102,8 +105,10 @@ impl Command for Update {
         if entry.id == node.entry.id
             && node.known.as_ref().is_some_and(|known| known.source == facts.source && known.version == facts.version)
         {
-            let told = format!("{} is at that version: {}", node.key, at_work::version(node));
-            return at_work::unchanged(session, vec![node.key.clone()], &told);
+            for warning in &warnings {
+                session.warn(warning)?;
+            }
+            return at_work::unchanged(session, vec![node.key.clone()], &as_it_is(node));
         }
         let scripts = match fetched.kept.is_file {
             true => Vec::new(),
@@ -138,6 +143,22 @@ impl Command for Update {
     }
 }
 
+/// Why nothing came.
+fn as_it_is(node: &Node) -> String {
+    let (key, version) = (&node.key, at_work::version(node));
+    match &node.origin.source {
+        NodeSource::Git { reference: Some(reference), commit, .. } if Some(reference) == commit.as_ref() => {
+            format!("{key} stays at commit {version}; `comfrey node update {key}@REF` brings another")
+        }
+        NodeSource::Git { reference: Some(reference), .. } => {
+            format!(
+                "{key} follows {reference} and is at that version: {version}; `comfrey node update {key}@REF` brings another"
+            )
+        }
+        _ => format!("{key} is at that version: {version}"),
+    }
+}
+
 fn or_unknown(version: &str) -> &str {
     if version.is_empty() { "an unknown version" } else { version }
 }
@@ -145,7 +166,9 @@ fn or_unknown(version: &str) -> &str {
 /// What is to be had, by where the node came from.
 fn request(node: &Node, version: Option<&str>, has_repository: bool) -> Result<Request, NodeError> {
     let none = |reason: &str| NodeError::NoSource { key: node.key.clone(), reason: reason.to_owned() };
-    let version = version.map(str::to_owned);
+    // The newest, whatever was asked for before.
+    let newest = matches!(version, Some("latest" | "HEAD"));
+    let version = version.filter(|_| !newest).map(str::to_owned);
     if node.linked {
         return Err(none("its folder is a link to one in which someone works"));
     }
@@ -154,7 +177,10 @@ fn request(node: &Node, version: Option<&str>, has_repository: bool) -> Result<R
     }
     match &node.origin.source {
         NodeSource::Registry { id } => Ok(Request::Registry { id: id.clone(), version }),
-        NodeSource::Git { url, .. } => Ok(Request::Git { url: url.clone(), reference: version }),
+        NodeSource::Git { url, reference, .. } => {
+            let reference = version.or_else(|| reference.clone().filter(|_| !newest));
+            Ok(Request::Git { url: url.clone(), reference })
+        }
         NodeSource::Archive { .. } if version.is_some() => Err(none("it came as an archive, which has no versions")),
         NodeSource::Archive { url } => match crate::net::address::is_url(url) {
             true => Ok(Request::Download { url: url.clone() }),

@@ -59,9 +59,11 @@ impl From<NodeError> for Failure {
             }
             NodeError::FolderTaken { .. } => Failure::new(Exit::Conflict, message)
                 .hint(format!("{UNTOUCHED}; `--name FOLDER` gives it another folder, `comfrey node remove` makes room")),
-            NodeError::InTheWay(_) => {
-                Failure::new(Exit::Conflict, message).hint(format!("{UNTOUCHED}; move it elsewhere and run this again"))
-            }
+            NodeError::BadFolder(_) => Failure::new(Exit::Usage, message).hint(format!(
+                "{UNTOUCHED}; a name without separators that does not begin with a dot or end with .disabled will do"
+            )),
+            NodeError::InTheWay(_) => Failure::new(Exit::Conflict, message)
+                .hint(format!("{UNTOUCHED}; move it elsewhere, or give the node another folder with `--name FOLDER`")),
             NodeError::Edited { .. } => Failure::new(Exit::Conflict, message).hint(
                 "--keep-edits puts the edited files over the new ones; --discard-edits lets them go (undo brings them back)",
             ),

@@ -5,6 +5,8 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::platform::git_refs::without_credentials;
+
 use super::super::torch;
 use super::{Requirement, project, setup, text_file};
 
@@ -31,7 +33,7 @@ pub struct Requirements {
 /// Something that was asked for and that is not taken over.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refused {
-    /// As it is written.
+    /// As it is written, without names and passwords.
     pub line: String,
     pub from: Origin,
     pub reason: Reason,
@@ -161,8 +163,17 @@ impl Requirements {
     }
 
     pub(super) fn refuse(&mut self, line: &str, from: Origin, reason: Reason) {
-        self.refused.push(Refused { line: line.to_owned(), from, reason });
+        self.refused.push(Refused { line: without_secrets(line), from, reason });
     }
+}
+
+/// A line without the names and passwords in its addresses.
+fn without_secrets(line: &str) -> String {
+    let word = |word: &str| match word.find("http") {
+        Some(at) => format!("{}{}", &word[..at], without_credentials(&word[at..])),
+        None => word.to_owned(),
+    };
+    line.split(' ').map(word).collect::<Vec<_>>().join(" ")
 }
 
 /// A file of this size asks for nothing that a person wrote.

@@ -1,0 +1,34 @@
+//! A folder that someone works in.
+
+use crate::installation::{Installation, difference};
+use crate::trial::links_can_be_made;
+
+use super::sources::{alone, manifest};
+
+#[test]
+fn a_folder_to_work_in_is_linked_and_tracked_and_undo_takes_away_the_link_alone() {
+    if !links_can_be_made("a_folder_to_work_in_is_linked_and_tracked") {
+        return;
+    }
+    let demo = Installation::new();
+    demo.sandbox.write("mine/__init__.py", "x = 1\n");
+    demo.commit("before");
+    let before = demo.files();
+    let run = alone(&demo, &["node", "add", "../mine", "--dev"]).success();
+    assert!(run.stderr.contains("mine was added"), "{}", run.stderr);
+    assert!(demo.comfyui().join("custom_nodes/mine").is_symlink());
+    demo.sandbox.write("mine/more.py", "y = 1\n");
+    demo.commit("tracked in full");
+    assert!(demo.comfrey(["ls-tree", "-r", "HEAD"]).success().stdout.contains("nodes/mine/more.py"));
+    let run = alone(&demo, &["node", "update", "mine"]).fails_with(4);
+    assert!(run.stderr.contains("a link"), "{}", run.stderr);
+    demo.comfrey(["undo"]).success();
+    demo.comfrey(["undo"]).success();
+    assert_eq!(difference(&demo.files(), &before), Vec::<String>::new());
+    assert_eq!(demo.sandbox.read("mine/more.py"), b"y = 1\n");
+    alone(&demo, &["node", "add", "../mine", "--dev", "--copy"]).success();
+    assert!(!demo.comfyui().join("custom_nodes/mine").is_symlink() && demo.exists("custom_nodes/mine/more.py"));
+    assert!(manifest(&demo).contains("source = \"development\""));
+    let run = alone(&demo, &["node", "add", "my-pack", "--dev"]).fails_with(2);
+    assert!(run.stderr.contains("--dev wants a folder"), "{}", run.stderr);
+}
