@@ -20,10 +20,7 @@ pub struct GitFacts {
 /// The facts of the clone whose top folder is `folder`; nothing if it is no clone.
 pub fn facts(folder: &Path) -> Option<GitFacts> {
     let git = git_folder(folder)?;
-    let common = match std::fs::read_to_string(git.join("commondir")) {
-        Ok(text) => git.join(text.trim()),
-        Err(_) => git.clone(),
-    };
+    let common = common_folder(&git);
     let head = std::fs::read_to_string(git.join("HEAD")).ok()?;
     let (branch, commit) = match head.trim().strip_prefix("ref:") {
         Some(name) => {
@@ -38,6 +35,23 @@ pub fn facts(folder: &Path) -> Option<GitFacts> {
     };
     let config = std::fs::read(common.join("config")).unwrap_or_default();
     Some(GitFacts { commit, branch, url: remote_url(&String::from_utf8_lossy(&config)) })
+}
+
+/// True where Comfrey noted something of a clone (see [`crate::platform::git_clone`]).
+pub fn is_noted(folder: &Path) -> bool {
+    let Some(git) = git_folder(folder) else { return false };
+    let common = common_folder(&git);
+    let packed =
+        || std::fs::read_to_string(common.join("packed-refs")).is_ok_and(|text| text.contains(" refs/comfrey/"));
+    common.join("refs/comfrey").is_dir() || packed()
+}
+
+/// What the worktrees of a repository share.
+fn common_folder(git: &Path) -> PathBuf {
+    match std::fs::read_to_string(git.join("commondir")) {
+        Ok(text) => git.join(text.trim()),
+        Err(_) => git.to_owned(),
+    }
 }
 
 /// `.git` is a folder, or in a worktree or submodule a file that names one.

@@ -25,7 +25,10 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::object::{ObjectId, RefTarget, Time};
+use crate::observer::Silent;
 use crate::platform::durable;
+use crate::platform::git_clone::Stand;
+use crate::platform::git_program::{Git, GitError, Questions};
 use crate::platform::identity::FileStamp;
 use crate::store::faults::{Effect, Faults};
 
@@ -52,6 +55,9 @@ pub struct Journal {
     pub moves: Vec<Move>,
     /// Folders taken away after the renames if nothing is left in them, deepest first.
     pub emptied: Vec<SystemPath>,
+    /// Git clones that stand elsewhere after the renames.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub clones: Vec<Followed>,
     /// What the operation log is to say.
     pub record: Option<Planned>,
 }
@@ -81,6 +87,14 @@ pub struct Move {
     pub from: SystemPath,
     pub to: SystemPath,
     pub side: Side,
+}
+
+/// A git clone whose files are rewritten, and where git takes it to stand before and after.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Followed {
+    pub clone: SystemPath,
+    pub from: Stand,
+    pub to: Stand,
 }
 
 /// Which end of a rename is ours.
@@ -192,6 +206,9 @@ pub enum JournalError {
     /// Neither end of a rename is there.
     #[error("{} has gone", .0.display())]
     Gone(PathBuf),
+    /// git does not let a clone stand where it is to.
+    #[error("{}: {source}", clone.display())]
+    Clone { clone: PathBuf, source: GitError },
 }
 
 fn io_error(path: &Path) -> impl FnOnce(io::Error) -> JournalError + use<> {
@@ -200,6 +217,9 @@ fn io_error(path: &Path) -> impl FnOnce(io::Error) -> JournalError + use<> {
 }
 
 const VERSION: u32 = 1;
+
+/// It is not to be stopped halfway, and has nothing to ask.
+const GIT: Git<'static> = Git { questions: Questions::Never, observer: &Silent };
 
 impl Journal {
     /// A journal in which nothing is staged yet.
@@ -213,6 +233,7 @@ impl Journal {
             made: Vec::new(),
             moves: Vec::new(),
             emptied: Vec::new(),
+            clones: Vec::new(),
             record: None,
         }
     }
@@ -279,11 +300,19 @@ impl Journal {
             // Something of the user's that no snapshot holds may be left in it: then it stays.
             drop(std::fs::remove_dir(&emptied.0));
         }
+        for Followed { clone, to, .. } in &self.clones {
+            let failed = |source| JournalError::Clone { clone: clone.0.clone(), source };
+            GIT.stand_at(&clone.0, to).map_err(failed)?;
+        }
         self.sync_folders(faults)
     }
 
     /// Takes back what is done.
     pub fn take_back(&self, faults: &Faults) -> Result<(), JournalError> {
+        for Followed { clone, from, .. } in &self.clones {
+            // Files come first: what git does not do now, the user can tell it to.
+            drop(GIT.stand_at(&clone.0, from));
+        }
         for emptied in self.emptied.iter().rev() {
             std::fs::create_dir_all(&emptied.0).map_err(io_error(&emptied.0))?;
         }

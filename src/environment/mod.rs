@@ -36,6 +36,7 @@
 //!
 //! - [`compare`]: from two snapshots' trees to the steps between them
 //! - [`plan`]: what a command will do to working files, as a value
+//! - [`clones`]: git clones among the nodes, which follow their files
 //! - [`restore_point`]: the working state just before
 //! - [`staging`]: a plan turned into staged files and renames
 //! - [`journal`]: the renames, and how far they are
@@ -47,6 +48,7 @@
 //! - [`copies`]: files outside the store that may hold an object's bytes
 
 pub mod adopt;
+pub mod clones;
 pub mod commit;
 pub mod compare;
 pub mod config;

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use crate::object::{Entry, EntryKind, RelativePath, Tree};
+use crate::platform::git_clone::Stand;
 
 use super::snapshot_tree::{DISABLED, NodeName, PARKED, node_name};
 
@@ -42,6 +43,8 @@ pub enum Step {
     Missing { path: RelativePath, new: Entry, sources: Vec<String> },
     /// Differs, and stays as it is.
     LeftAlone { path: RelativePath, reason: &'static str },
+    /// A node that is a git clone: git's view of it goes along with its files.
+    Follow { path: RelativePath, from: Stand, to: Stand },
 }
 
 /// Everything a command will do to working files, in order: renames of nodes, then the rest by path.
@@ -60,13 +63,14 @@ impl Step {
             | Step::Remove { path, .. }
             | Step::BringBack { path, .. }
             | Step::Missing { path, .. }
-            | Step::LeftAlone { path, .. } => path,
+            | Step::LeftAlone { path, .. }
+            | Step::Follow { path, .. } => path,
         }
     }
 
     /// True when it touches files.
     pub fn changes_files(&self) -> bool {
-        !matches!(self, Step::Missing { .. } | Step::LeftAlone { .. })
+        !matches!(self, Step::Missing { .. } | Step::LeftAlone { .. } | Step::Follow { .. })
     }
 
     /// One word for JSON.
@@ -80,6 +84,7 @@ impl Step {
             Step::BringBack { .. } => "bring-back",
             Step::Missing { .. } => "missing",
             Step::LeftAlone { .. } => "left-alone",
+            Step::Follow { .. } => "follow",
         }
     }
 }

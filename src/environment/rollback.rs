@@ -9,6 +9,7 @@ use crate::object::{Encoded, Entry, EntryKind, ObjectId, RelativePath, Snapshot,
 use crate::store::Writer;
 use crate::worktree::{Trees, graft};
 
+use super::clones;
 use super::commit::{self, CommitError, Who, copies, surroundings};
 use super::compare::{self, Facts, ModelPlace};
 use super::draft::DraftError;
@@ -93,6 +94,8 @@ pub struct Target {
     pub undoes: Option<ObjectId>,
     /// Folders that go with all that lies in them, of which no snapshot holds everything.
     pub whole: Vec<RelativePath>,
+    /// Clones that follow edits, as [`Step::Follow`].
+    pub follows: Vec<Step>,
 }
 
 impl Target {
@@ -106,6 +109,7 @@ impl Target {
             version: None,
             undoes: None,
             whole: Vec::new(),
+            follows: Vec::new(),
         }
     }
 
@@ -120,6 +124,7 @@ impl Target {
             version: None,
             undoes: None,
             whole: Vec::new(),
+            follows: Vec::new(),
         }
     }
 
@@ -147,6 +152,7 @@ impl Target {
             version: (now.tree() != then.tree()).then(|| then.tree()),
             undoes: Some(step.operation),
             whole: Vec::new(),
+            follows: Vec::new(),
         })
     }
 }
@@ -216,6 +222,13 @@ pub fn prepare<'a>(
                 old.kind = EntryKind::Symlink;
             }
         }
+        plan.steps.extend(match &target.goal {
+            Goal::Tree(_) => {
+                let (after, places) = (state.trees.tree(tree)?, around.places());
+                clones::following(&state.trees, |path| places.of(path), &current, &after, &plan.steps)?
+            }
+            _ => target.follows.clone(),
+        });
         if target.scope == Scope::Manifest {
             plan.steps.retain(|step| part(step.path()) == Part::Project);
         }

@@ -68,6 +68,10 @@ impl Staging<'_, '_> {
                 Ok(self.transaction.put(new, &place)?)
             }
             Step::Remove { path, old } => self.remove(&self.now(path), &place, old),
+            Step::Follow { from, to, .. } => {
+                self.transaction.follow(&place, from, to);
+                Ok(())
+            }
             Step::Missing { .. } | Step::LeftAlone { .. } => Ok(()),
         }
     }

@@ -17,12 +17,13 @@ use crate::object::{Entry, EntryKind};
 use crate::observer::Observer;
 use crate::platform::file_system::{self, FileSystem};
 use crate::platform::folder::Folder;
+use crate::platform::git_clone::Stand;
 use crate::store::{LinkPolicy, Store};
 use crate::worktree;
 use crate::worktree::check_out::{CheckOutOptions, check_out};
 
 use super::journal::{
-    Born, Journal, JournalError, Move, PRIVATE, Phase, Planned, RefEdit, Side, SystemPath, Was, exists,
+    Born, Followed, Journal, JournalError, Move, PRIVATE, Phase, Planned, RefEdit, Side, SystemPath, Was, exists,
 };
 
 #[derive(Debug, thiserror::Error)]
@@ -118,6 +119,11 @@ impl<'a> Transaction<'a> {
     /// Renames a node, before everything else.
     pub fn rename(&mut self, from: &Path, to: &Path) {
         self.push(from, to, Side::Renamed);
+    }
+
+    /// Lets the clone at `place` stand elsewhere, once its files are there.
+    pub fn follow(&mut self, place: &Path, from: &Stand, to: &Stand) {
+        self.journal.clones.push(Followed { clone: place.into(), from: from.clone(), to: to.clone() });
     }
 
     /// Moves what is at `place` out of the way. `now` is where it lies before the renames of nodes.

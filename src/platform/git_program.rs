@@ -197,7 +197,7 @@ impl Git<'_> {
         self.commit_of(folder)
     }
 
-    fn ask<'w>(
+    pub(super) fn ask<'w>(
         &self,
         about: &str,
         folder: Option<&Path>,
@@ -219,7 +219,31 @@ impl Git<'_> {
         if let Some(folder) = folder {
             command.arg("-C").arg(folder);
         }
-        command.args(&words).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.args(&words);
+        let verb = words.first().map(|word| word.to_string_lossy().into_owned()).unwrap_or_default();
+        self.carry_out(command, verb, about)
+    }
+
+    /// Runs git in `folder` with an index of its own and these settings.
+    pub(super) fn run_with_index(
+        &self,
+        verb: &str,
+        settings: &[String],
+        folder: &Path,
+        index: &Path,
+        words: impl IntoIterator<Item = OsString>,
+    ) -> Result<Vec<u8>, GitError> {
+        let mut command = self.command("");
+        command.env("GIT_INDEX_FILE", index).arg("-C").arg(folder);
+        for setting in settings {
+            command.arg("-c").arg(setting);
+        }
+        command.args(words);
+        self.carry_out(command, verb.to_owned(), "")
+    }
+
+    fn carry_out(&self, mut command: Command, verb: String, about: &str) -> Result<Vec<u8>, GitError> {
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let child = command.spawn().map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => GitError::Missing,
             _ => GitError::Start(error),
@@ -228,14 +252,11 @@ impl Git<'_> {
         if status.success() {
             return Ok(output);
         }
-        let said = String::from_utf8_lossy(&said).replace(about, &without_credentials(about));
+        let said = String::from_utf8_lossy(&said).into_owned();
+        let said = if about.is_empty() { said } else { said.replace(about, &without_credentials(about)) };
         let said: Vec<&str> = said.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
         let last = said.iter().skip(said.len().saturating_sub(LAST_LINES));
-        Err(GitError::Failed {
-            verb: words.first().map(|word| word.to_string_lossy().into_owned()).unwrap_or_default(),
-            about: shown(about),
-            said: last.map(|line| (*line).to_owned()).collect(),
-        })
+        Err(GitError::Failed { verb, about: shown(about), said: last.map(|line| (*line).to_owned()).collect() })
     }
 
     fn command(&self, about: &str) -> Command {

@@ -5,7 +5,7 @@
 //! - [`durable`]: reading and writing at a position, making files and folders survive a power cut
 //! - [`folder`]: a folder held open, in which no link is followed
 //! - [`file_system`]: which file system is this
-//! - [`git_program`]: the user's `git`; [`git_refs`]: the names in a repository
+//! - [`git_program`]: the user's `git`; [`git_refs`]: the names in a repository; [`git_clone`]: where a clone stands
 //! - [`identity`]: which file is this, and has it changed?
 //! - [`links`]: reflinks, hard links and copies
 //! - [`lock`]: lock files that name their holder
@@ -20,6 +20,7 @@ pub mod child;
 pub mod durable;
 pub mod file_system;
 pub mod folder;
+pub mod git_clone;
 pub mod git_program;
 pub mod git_refs;
 pub mod identity;

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::environment::plan::{Plan, Step};
 use crate::object::{ObjectId, RelativePath};
+use crate::platform::git_clone::Stand;
 
 use super::report::Bytes;
 use super::{Failure, Session};
@@ -23,7 +24,7 @@ pub enum Form {
 /// A step in JSON.
 #[derive(Debug, Serialize)]
 pub struct StepShape<'a> {
-    /// `disable`, `enable`, `write`, `replace`, `remove`, `bring-back`, `missing`, `left-alone`.
+    /// `disable`, `enable`, `write`, `replace`, `remove`, `bring-back`, `missing`, `left-alone`, `follow`.
     step: &'static str,
     path: &'a RelativePath,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -37,6 +38,11 @@ pub struct StepShape<'a> {
     sources: Option<&'a [String]>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
+    /// Where a clone stood, and where it is to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stood: Option<&'a Stand>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stands: Option<&'a Stand>,
 }
 
 impl<'a> From<&'a Step> for StepShape<'a> {
@@ -49,6 +55,8 @@ impl<'a> From<&'a Step> for StepShape<'a> {
             size: None,
             sources: None,
             reason: None,
+            stood: None,
+            stands: None,
         };
         match step {
             Step::Rename { from, .. } => shape.from = Some(from),
@@ -60,6 +68,7 @@ impl<'a> From<&'a Step> for StepShape<'a> {
             }
             Step::Remove { old, .. } => (shape.id, shape.size) = (Some(old.id), Some(old.size)),
             Step::LeftAlone { reason, .. } => shape.reason = Some(reason),
+            Step::Follow { from, to, .. } => (shape.stood, shape.stands) = (Some(from), Some(to)),
         }
         shape
     }
@@ -129,9 +138,27 @@ pub fn lines(session: &mut Session<'_>, plan: &Plan) -> Result<(), Failure> {
             Step::LeftAlone { reason, .. } => {
                 writeln!(session.out, "  {} {path}: {reason}", paint.faint("left alone"))?;
             }
+            Step::Follow { from, to, .. } => {
+                writeln!(session.out, "  {} {path}: {}", paint.changed("git       "), moved(from, to))?;
+            }
         }
     }
     Ok(())
+}
+
+/// Where git takes a clone to stand before and after, in words.
+fn moved(from: &Stand, to: &Stand) -> String {
+    let commit = |stand: &Stand| stand.commit.chars().take(10).collect::<String>();
+    match (&from.branch, &to.branch) {
+        (Some(branch), Some(other)) if branch == other => {
+            format!("the clone's branch {branch} goes from {} to {}", commit(from), commit(to))
+        }
+        (_, Some(branch)) => format!("the clone goes to its branch {branch}, at {}", commit(to)),
+        (Some(branch), None) => {
+            format!("the clone goes to {} without a branch; {branch} stays at {}", commit(to), commit(from))
+        }
+        (None, None) => format!("the clone goes from {} to {}", commit(from), commit(to)),
+    }
 }
 
 /// `nodes/NAME` for a file of a node, `ComfyUI` for one of its own; nothing for everything else.

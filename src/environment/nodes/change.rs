@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::environment::commit::Who;
 use crate::environment::head::Head;
 use crate::environment::manifest::{Manifest, NodeFacts};
+use crate::environment::plan;
 use crate::environment::python::Python;
 use crate::environment::rollback::{self, Prepared, Target};
 use crate::environment::snapshot_tree::{MANIFEST, NODES, UV_LOCK, node_name};
@@ -26,6 +27,8 @@ pub struct Change {
     pub lock: Option<String>,
     /// Nodes that go with what no snapshot holds of them.
     whole: Vec<RelativePath>,
+    /// Clones that go along.
+    follows: Vec<plan::Step>,
 }
 
 /// What becomes of one node.
@@ -54,12 +57,17 @@ impl Change {
         }
         let mut manifest = manifest.clone();
         manifest.set_nodes(&facts_after(nodes, &manifest, steps)?);
-        Ok(Change { edits, manifest: manifest.to_string(), lock: None, whole: Vec::new() })
+        Ok(Change { edits, manifest: manifest.to_string(), lock: None, whole: Vec::new(), follows: Vec::new() })
     }
 
     /// The same, in which these nodes go with all that lies in them.
     pub fn taking_whole(self, whole: Vec<RelativePath>) -> Self {
         Change { whole, ..self }
+    }
+
+    /// The same, with a clone that goes along.
+    pub fn with_clone(self, follows: Option<plan::Step>) -> Self {
+        Change { follows: follows.into_iter().collect(), ..self }
     }
 
     /// What it comes to in files.
@@ -91,7 +99,8 @@ impl Change {
             edits.push((path, Some(Entry { name, kind: EntryKind::File, id, size: text.len() as u64 })));
         }
         writer.publish()?;
-        Ok(Target { whole: self.whole.clone(), ..Target::edited(edits) })
+        let (whole, follows) = (self.whole.clone(), self.follows.clone());
+        Ok(Target { whole, follows, ..Target::edited(edits) })
     }
 }
 

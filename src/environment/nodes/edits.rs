@@ -1,11 +1,14 @@
 //! What someone changed in a node since it came, and that put over another version of it.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use crate::environment::fresh_trees::FreshTrees;
 use crate::environment::state::State;
 use crate::history::ChangeKind;
 use crate::object::{Entry, EntryKind, ObjectId, RelativePath};
+use crate::observer::Observer;
+use crate::store::LinkPolicy;
 use crate::worktree::{KeepTree, Trees, graft, walk_tree};
 
 use super::error::NodeError;
@@ -49,9 +52,20 @@ pub fn over<T: Trees + KeepTree>(
     Ok((tree, size, both))
 }
 
-/// Puts the trees that [`over`] made into the store. The files that were edited come there with the restore point.
-pub fn keep(trees: &FreshTrees<'_>, tree: &ObjectId) -> Result<(), NodeError> {
+/// Puts the trees that [`over`] made into the store, and the files of the node in `folder` that are in them; weights come there with the restore point.
+pub fn keep(
+    trees: &FreshTrees<'_>,
+    tree: &ObjectId,
+    edited: &Edited,
+    folder: &Path,
+    observer: &dyn Observer,
+) -> Result<(), NodeError> {
     let writer = trees.store().writer()?;
+    for (path, now) in edited {
+        if now.as_ref().is_some_and(|now| matches!(now.kind, EntryKind::File | EntryKind::Executable)) {
+            writer.put_file(&path.below(folder), LinkPolicy::Copy, observer)?;
+        }
+    }
     writer.put_value(&trees.tree(tree)?)?;
     for found in walk_tree(trees, tree) {
         let (_, entry) = found?;

@@ -62,6 +62,9 @@ pub enum NodeError {
     /// It cannot be told whether someone edited it.
     #[error("nobody knows whether `{0}` was edited: it is not in the manifest")]
     UnknownEdits(String),
+    /// A clone in which someone committed.
+    #[error("`{key}` has commits that its remote does not have: {}", listed(commits))]
+    OwnCommits { key: String, commits: Vec<String> },
     #[error("`{key}` cannot be updated: {reason}")]
     NoSource { key: String, reason: String },
     /// Its files are in no store and its source cannot give them.

@@ -228,6 +228,11 @@ impl Sources<'_> {
         Ok(Fetched { kept, source, from_store: false, warnings: Vec::new() })
     }
 
+    /// The files of a folder of ours that are those of a node, into the store.
+    pub fn read(&self, folder: &Path, key: &str) -> Result<Kept, NodeError> {
+        self.take_in(folder, key, key)
+    }
+
     /// What lies at an address, as a file in a staging folder.
     fn fetched_file(&self, url: &str) -> Result<(Staging, PathBuf), NodeError> {
         let (address, digest) = match url.split_once('#') {

@@ -1,20 +1,24 @@
 //! `node update`: another version of a custom node.
 
 use crate::environment::manifest::{NodeFacts, NodeSource};
+use crate::environment::nodes::clone::{self, Clone};
+use crate::environment::nodes::edits::{self, Edited};
 use crate::environment::nodes::scripts::{self, INSTALL};
-use crate::environment::nodes::{Change, Edits, Node, NodeError, Request, edits, required, steps};
-use crate::object::Entry;
+use crate::environment::nodes::{Change, Edits, Node, NodeError, Request, Sources, required, steps};
+use crate::object::{Entry, ObjectId};
 use crate::ui::online::Network;
 use crate::ui::program::Command;
 use crate::ui::{Exit, Failure, Session};
+use crate::worktree::{Trees, tree_at};
 
-use super::at_work::{self, How, PackagesHow, Plan, Wants};
+use super::at_work::{self, AtWork, How, PackagesHow, Plan, Wants};
 
 const HELP: &str = "\
 Files of a custom node that someone edited are seen, and survive only by choice: without one the command stops before anything is
 touched. Whatever gives way, `comfrey undo` brings back.
 
-A node of a repository follows the branch that it was added with; at a tag or a commit it stays until another is named.
+A node of a repository follows the branch that it was added with; at a tag or a commit it stays until another is named. Of one
+that is a git clone, the clone goes along as with `git pull --ff-only`: files that git does not know stay, and so do commits of your own.
 
 Examples:
   comfrey node update comfyui-kjnodes             to the newest version
@@ -64,47 +68,43 @@ impl Command for Update {
             },
         };
         let folder = around.places().of(&node.path).unwrap_or_default();
-        let request = request(node, version, folder.join(".git").exists())?;
-        let edited = match node.edits() {
-            Edits::None => None,
-            Edits::Since(_) if self.discard_edits => None,
-            Edits::Unknown if self.discard_edits => None,
-            Edits::Unknown => return Err(NodeError::UnknownEdits(node.key.clone()).into()),
-            Edits::Since(came) => match edits::since(&at_work.state, node, &came) {
-                Ok(edited) if self.keep_edits => Some((came, edited)),
-                Ok(edited) => {
-                    let files = edited.keys().map(ToString::to_string).collect();
-                    return Err(NodeError::Edited { key: node.key.clone(), files }.into());
-                }
-                // What came is in no store any more, so nobody can say what is an edit.
-                Err(_) => {
-                    return Err(NodeError::Edited { key: node.key.clone(), files: vec!["its files".into()] }.into());
-                }
-            },
-        };
         let network = if self.offline { Network::Refused } else { Network::Allowed };
         let online = session.online(&working.workspace, network)?;
         let registry = online.registry(session.observer);
-        let fetched = online.sources(&working.workspace, &registry, session.observer).get(&request)?;
+        let sources = online.sources(&working.workspace, &registry, session.observer);
+        let clone = Clone::of(sources.git, node, &folder)?;
+        let request = request(node, version, clone.as_ref())?;
+        let carried = self.carried(&at_work, node, clone.as_ref(), &sources)?;
+        let fetched = sources.get(&request)?;
         let mut warnings = fetched.warnings.clone();
         let new = steps::entry(&node.name.base, &fetched)?;
         let mut facts = NodeFacts { disabled: node.name.disabled, ..steps::facts_of(&fetched, &node.path) };
-        let entry = match &edited {
-            None => new,
-            Some((came, edited)) => {
-                let (id, size, both) = edits::over(&at_work.state.trees, came, &new.id, edited)?;
-                edits::keep(&at_work.state.trees, &id)?;
+        let entry = match carried {
+            Some(carried) if !carried.is_empty() => {
+                let trees = &at_work.state.trees;
+                let edited = self.over(trees, node, &carried, &new.id)?;
+                let (id, size, both) = edits::over(trees, &carried.came, &new.id, &edited)?;
+                edits::keep(trees, &id, &edited, &folder, session.observer)?;
                 if !both.is_empty() {
                     let both = both.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
                     warnings.push(format!("the new version changes these too, and yours were kept: {both}"));
                 }
-                facts = NodeFacts { tree: id, fetched: Some(new.id), ..facts };
+                // What only lies beside is no edit.
+                let fetched = (!carried.changed.is_empty()).then_some(new.id);
+                facts = NodeFacts { tree: id, fetched, ..facts };
                 Entry { id, size, ..new }
             }
+            _ => new,
         };
-        if entry.id == node.entry.id
-            && node.known.as_ref().is_some_and(|known| known.source == facts.source && known.version == facts.version)
-        {
+        let follow = match (&clone, clone::of_repository(&fetched)) {
+            (Some(clone), Some((reference, commit))) => {
+                clone.follow(&node.path, reference, commit, self.discard_edits)?
+            }
+            _ => None,
+        };
+        let is_known = |known: &NodeFacts| known.source == facts.source && known.version == facts.version;
+        let is_there = clone.is_some() && follow.is_none() || node.known.as_ref().is_some_and(is_known);
+        if entry.id == node.entry.id && is_there {
             for warning in &warnings {
                 session.warn(warning)?;
             }
@@ -121,7 +121,7 @@ impl Command for Update {
         let tree = entry.id;
         let step = steps::replace(node, entry, facts);
         let mut plan = Plan {
-            change: Change::new(&at_work.nodes, &at_work.manifest, &[step])?,
+            change: Change::new(&at_work.nodes, &at_work.manifest, &[step])?.with_clone(follow.clone()),
             result: "updated",
             nodes: vec![node.key.clone()],
             told: format!("{}: {} -> {}", node.key, or_unknown(&before), or_unknown(short.unwrap_or_default())),
@@ -134,12 +134,90 @@ impl Command for Update {
             let requirements = required::of_tree(around.store, &tree)?;
             plan.require(session, &working, &node.name.base, &Wants::These(&requirements), self.packages)?;
         }
+        if let (Some(clone), Some(follow), false) = (&clone, &follow, self.how.dry_run) {
+            clone.bring(follow, &node.entry.id, &tree)?;
+        }
         let runs = self.allow_scripts && scripts.contains(&INSTALL) && !node.name.disabled;
         let (observer, place) = (session.observer, node.name.base.clone());
         at_work::carry_out(session, &working, &at_work.head, &plan, &self.how, || match runs {
             true => super::add::run_install(&working, &place, observer),
             false => Ok(()),
         })
+    }
+}
+
+/// What is put over the new version.
+struct Carried {
+    /// The tree that what was edited was edited from.
+    came: ObjectId,
+    /// What was edited, and is to be kept.
+    changed: Edited,
+    /// What lies beside the files of a clone.
+    beside: Edited,
+}
+
+impl Carried {
+    fn is_empty(&self) -> bool {
+        self.changed.is_empty() && self.beside.is_empty()
+    }
+}
+
+impl Update {
+    /// What was edited since the node came, as far as it is to be kept.
+    ///
+    /// # Errors
+    /// It was, and nobody has said what becomes of that.
+    fn carried(
+        &self,
+        at_work: &AtWork<'_>,
+        node: &Node,
+        clone: Option<&Clone<'_>>,
+        sources: &Sources<'_>,
+    ) -> Result<Option<Carried>, NodeError> {
+        let refused = |files: Vec<String>| NodeError::Edited { key: node.key.clone(), files };
+        let names = |edited: &Edited| edited.keys().map(ToString::to_string).collect::<Vec<_>>();
+        let (came, changed, beside) = match (clone, node.edits()) {
+            // git knows what its files were.
+            (Some(clone), _) => {
+                let came = clone.came(sources)?;
+                let edited = edits::since(&at_work.state, node, &came)?;
+                let (changed, beside) = clone::beside(&at_work.state.trees, &came, edited)?;
+                (came, changed, beside)
+            }
+            (None, Edits::None) => return Ok(None),
+            (None, _) if self.discard_edits => return Ok(None),
+            (None, Edits::Unknown) => return Err(NodeError::UnknownEdits(node.key.clone())),
+            (None, Edits::Since(came)) => match edits::since(&at_work.state, node, &came) {
+                Ok(edited) => (came, edited, Edited::new()),
+                // What came is in no store any more, so nobody can say what is an edit.
+                Err(_) => return Err(refused(vec!["its files".into()])),
+            },
+        };
+        if !changed.is_empty() && !self.keep_edits && !self.discard_edits {
+            return Err(refused(names(&changed)));
+        }
+        let changed = if self.keep_edits { changed } else { Edited::new() };
+        Ok(Some(Carried { came, changed, beside }))
+    }
+
+    /// All that is put over the new version. What lies beside gives way where that has a file of the name, by choice like an edit.
+    fn over(&self, trees: &impl Trees, node: &Node, carried: &Carried, new: &ObjectId) -> Result<Edited, NodeError> {
+        let mut over = carried.changed.clone();
+        let mut in_the_way = Vec::new();
+        for (path, now) in &carried.beside {
+            let other = tree_at(trees, new, path)?;
+            let differs =
+                other.is_some_and(|other| now.as_ref().is_none_or(|now| (now.kind, now.id) != (other.kind, other.id)));
+            if differs && !self.keep_edits {
+                in_the_way.push(path.to_string());
+                continue;
+            }
+            over.insert(path.clone(), now.clone());
+        }
+        match in_the_way.is_empty() || self.discard_edits {
+            true => Ok(over),
+            false => Err(NodeError::Edited { key: node.key.clone(), files: in_the_way }),
+        }
     }
 }
 
@@ -164,29 +242,36 @@ fn or_unknown(version: &str) -> &str {
 }
 
 /// What is to be had, by where the node came from.
-fn request(node: &Node, version: Option<&str>, has_repository: bool) -> Result<Request, NodeError> {
+fn request(node: &Node, version: Option<&str>, clone: Option<&Clone<'_>>) -> Result<Request, NodeError> {
     let none = |reason: &str| NodeError::NoSource { key: node.key.clone(), reason: reason.to_owned() };
     // The newest, whatever was asked for before.
     let newest = matches!(version, Some("latest" | "HEAD"));
     let version = version.filter(|_| !newest).map(str::to_owned);
+    let followed = |followed: Option<String>| version.clone().or(followed.filter(|_| !newest));
     if node.linked {
         return Err(none("its folder is a link to one in which someone works"));
     }
-    if has_repository {
-        return Err(none("its folder is a git clone with a history of its own; `git pull` there updates it"));
-    }
-    match &node.origin.source {
-        NodeSource::Registry { id } => Ok(Request::Registry { id: id.clone(), version }),
-        NodeSource::Git { url, reference, .. } => {
-            let reference = version.or_else(|| reference.clone().filter(|_| !newest));
-            Ok(Request::Git { url: url.clone(), reference })
+    match (clone, &node.origin.source) {
+        (Some(clone), source) => {
+            let of_clone = || clone.stand.branch.clone().unwrap_or_else(|| clone.stand.commit.clone());
+            let reference = match source {
+                NodeSource::Git { reference: Some(reference), .. } => reference.clone(),
+                _ => of_clone(),
+            };
+            Ok(Request::Git { url: clone.remote.url.clone(), reference: followed(Some(reference)) })
         }
-        NodeSource::Archive { .. } if version.is_some() => Err(none("it came as an archive, which has no versions")),
-        NodeSource::Archive { url } => match crate::net::address::is_url(url) {
+        (None, NodeSource::Registry { id }) => Ok(Request::Registry { id: id.clone(), version }),
+        (None, NodeSource::Git { url, reference, .. }) => {
+            Ok(Request::Git { url: url.clone(), reference: followed(reference.clone()) })
+        }
+        (None, NodeSource::Archive { .. }) if version.is_some() => {
+            Err(none("it came as an archive, which has no versions"))
+        }
+        (None, NodeSource::Archive { url }) => match crate::net::address::is_url(url) {
             true => Ok(Request::Download { url: url.clone() }),
             false => Ok(Request::File { path: url.into() }),
         },
-        NodeSource::Development => Err(none("it is someone's own work")),
-        NodeSource::Manual => Err(none("it was put there by hand, and nobody knows from where")),
+        (None, NodeSource::Development) => Err(none("it is someone's own work")),
+        (None, NodeSource::Manual) => Err(none("it was put there by hand, and nobody knows from where")),
     }
 }

@@ -70,6 +70,9 @@ impl From<NodeError> for Failure {
             NodeError::UnknownEdits(_) => Failure::new(Exit::Conflict, message).hint(
                 "`comfrey commit` takes it in as it is; --discard-edits lets what is there go (undo brings it back)",
             ),
+            NodeError::OwnCommits { .. } => Failure::new(Exit::Conflict, message).hint(format!(
+                "{UNTOUCHED}; `git pull --rebase` in its folder puts them on top of what is new; --discard-edits leaves them on their branch and checks out the new version beside it"
+            )),
             NodeError::NoSource { .. } => Failure::new(Exit::Conflict, message)
                 .hint("`comfrey node remove` and `comfrey node add` replace it by one with a source"),
             NodeError::Lost { .. } => {

@@ -52,6 +52,10 @@ impl From<JournalError> for Failure {
             JournalError::InTheWay(_) => {
                 Failure::new(Exit::Conflict, message).hint(format!("{UNTOUCHED}; move it elsewhere and run this again"))
             }
+            JournalError::Clone { source, .. } => {
+                let failure = Failure::from(source);
+                Failure { message, ..failure }.hint(format!("{UNTOUCHED}; the lines above are git's own"))
+            }
             JournalError::Gone(_) => Failure::new(Exit::Conflict, message).hint(format!("{UNTOUCHED}; run this again")),
         }
     }

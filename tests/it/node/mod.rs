@@ -2,6 +2,7 @@
 //!
 //! - [`sources`]: where they come from in these tests
 //! - [`registry`], [`archive`], [`repository`], [`folder`]: by where they come from
+//! - [`clone`]: what someone cloned by hand
 //! - [`names`]: what they are called
 //! - [`switch`]: off, on and away
 //! - [`edits`]: what someone changed in them
@@ -10,6 +11,7 @@
 //! - [`faults`]: what goes wrong on the way
 
 mod archive;
+mod clone;
 mod edits;
 mod faults;
 mod folder;

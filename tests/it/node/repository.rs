@@ -125,8 +125,8 @@ fn nodes_that_came_by_other_hands_are_known_with_their_source() {
     let again = alone(&demo, &["node", "add", "git@github.com:ann/clone"]).success();
     assert!(again.stderr.contains("Clone is there already"), "{}", again.stderr);
     demo.commit("taken in");
-    let run = alone(&demo, &["node", "update", "Clone"]).fails_with(4);
-    assert!(run.stderr.contains("git pull"), "{}", run.stderr);
+    let run = alone(&demo, &["node", "update", "Clone"]).fails_with(7);
+    assert!(run.stderr.contains("not a git repository"), "{}", run.stderr);
     let run = alone(&demo, &["node", "update", "Other"]).fails_with(4);
     assert!(run.stderr.contains("put there by hand"), "{}", run.stderr);
 }
