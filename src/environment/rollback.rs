@@ -1,11 +1,11 @@
 //! The working state made equal to a target, as changes still to be committed; and undone again.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::history::{self, Objects, Refs, undo::Step as UndoStep};
 use crate::models::Sources;
-use crate::object::{Encoded, Entry, EntryKind, ObjectId, RelativePath, Snapshot, Tree};
+use crate::object::{Encoded, Entry, EntryKind, Kind, ObjectId, RelativePath, Snapshot, Tree};
 use crate::store::Writer;
 use crate::worktree::{Trees, graft};
 
@@ -21,7 +21,7 @@ use super::model_place;
 use super::plan::{Extra, Plan, Step};
 use super::python::installed::Difference;
 use super::python::{Python, PythonError, Trial, TrialError};
-use super::restore_point::{self, Scope};
+use super::restore_point::{self, Links, Scope};
 use super::snapshot_tree::{MANIFEST, MODELS, Part, UV_LOCK, part};
 use super::staging::{self, StagingError};
 use super::state::{self, Keep, State, StateError, Surroundings};
@@ -96,6 +96,8 @@ pub struct Target {
     pub whole: Vec<RelativePath>,
     /// Clones that follow edits, as [`Step::Follow`].
     pub follows: Vec<Step>,
+    /// Nodes that were links to folders elsewhere, and are to be links again where the folder is still there.
+    pub links: Links,
 }
 
 impl Target {
@@ -110,6 +112,7 @@ impl Target {
             undoes: None,
             whole: Vec::new(),
             follows: Vec::new(),
+            links: Links::new(),
         }
     }
 
@@ -125,6 +128,7 @@ impl Target {
             undoes: None,
             whole: Vec::new(),
             follows: Vec::new(),
+            links: Links::new(),
         }
     }
 
@@ -153,6 +157,7 @@ impl Target {
             undoes: Some(step.operation),
             whole: Vec::new(),
             follows: Vec::new(),
+            links: restore.as_ref().map(restore_point::links).unwrap_or_default(),
         })
     }
 }
@@ -220,6 +225,17 @@ pub fn prepare<'a>(
             {
                 // Moved aside as one thing, as a link is.
                 old.kind = EntryKind::Symlink;
+            }
+            if let Step::Write { path, new } = step
+                && let Some(link) = target.links.get(path)
+                && around.environment.custom_nodes_dir().join(link).is_dir()
+            {
+                *new = Entry {
+                    name: new.name.clone(),
+                    kind: EntryKind::Symlink,
+                    id: ObjectId::of_blob(link.as_bytes()),
+                    size: link.len() as u64,
+                };
             }
         }
         plan.steps.extend(match &target.goal {
@@ -348,7 +364,12 @@ fn stage<'r, 'a>(
     let identity = (who.author.as_str(), who.time);
     let tree = prepared.current.id();
     let restore = restore_point::snapshot(tree, head.id(), environment, identity, &who.command, target.scope);
+    let restore = restore_point::with_links(restore, &prepared.state.linked);
     let restore = commit::keep(&writer, &restore)?;
+    for link in target.links.values() {
+        writer.put(Kind::Blob, link.as_bytes())?;
+    }
+    writer.publish()?;
     let mut transaction = Transaction::begin(surroundings(around), &who.command);
     staging::stage(&mut transaction, &prepared.state.trees, &around.places(), &prepared.plan)?;
     if let Some(version) = &target.version {
@@ -404,7 +425,7 @@ fn check_all_read(state: &State<'_>) -> Result<(), RollbackError> {
 /// Facts of this machine.
 struct OnDisk<'s, 'a> {
     around: &'s Surroundings<'a>,
-    linked: &'s BTreeSet<RelativePath>,
+    linked: &'s Links,
     sources: BTreeMap<ObjectId, Vec<String>>,
 }
 
@@ -438,7 +459,7 @@ impl Facts for OnDisk<'_, '_> {
     }
 
     fn is_linked(&self, node: &RelativePath) -> bool {
-        self.linked.contains(node)
+        self.linked.contains_key(node)
     }
 
     fn model(&self, path: &RelativePath, entry: &Entry) -> ModelPlace {

@@ -3,7 +3,7 @@
 //! ComfyUI's folder is the truth; `.cec` gives the manifest and uv's lock alone. What cannot be read is named and left out, the
 //! rest goes on.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -18,6 +18,7 @@ use super::environment::{Environment, EnvironmentError};
 use super::fresh_trees::FreshTrees;
 use super::layout::Kind;
 use super::making::program;
+use super::restore_point::Links;
 use super::snapshot_tree::{COMFYUI, MANIFEST, NODES, Places, USERS, UV_LOCK, WORKFLOWS, workflow_key};
 
 #[derive(Debug, thiserror::Error)]
@@ -86,8 +87,8 @@ pub struct State<'a> {
     pub trees: FreshTrees<'a>,
     /// Every workflow by its key.
     pub workflows: BTreeMap<String, FoundWorkflow>,
-    /// Nodes (`nodes/NAME`) that are links to folders elsewhere.
-    pub linked: BTreeSet<RelativePath>,
+    /// Nodes (`nodes/NAME`) that are links to folders elsewhere, and where those are, as the links say it.
+    pub linked: Links,
     pub problems: Vec<Problem>,
     /// Bytes in all files.
     pub size: u64,
@@ -118,7 +119,7 @@ pub fn read<'a>(around: &Surroundings<'a>, keep: Keep<'_>) -> Result<State<'a>, 
         entries: BTreeMap::new(),
         trees: FreshTrees::new(around.store),
         workflows: BTreeMap::new(),
-        linked: BTreeSet::new(),
+        linked: Links::new(),
         problems: Vec::new(),
         size: 0,
         files: 0,
@@ -290,7 +291,9 @@ impl Reader<'_, '_, '_> {
         }
         let mut entries = nodes.into_entries();
         for name in links {
-            self.state.linked.insert(RelativePath::new(format!("{NODES}/{name}"))?);
+            let target = std::fs::read_link(custom_nodes.join(&name)).unwrap_or_default();
+            let path = RelativePath::new(format!("{NODES}/{name}"))?;
+            self.state.linked.insert(path, target.to_string_lossy().into_owned());
             let tree = self.folder(&custom_nodes.join(&name), options)?;
             entries.retain(|entry| entry.name != name);
             entries.extend(tree.map(|(id, size)| Entry { name, kind: EntryKind::Tree, id, size }));

@@ -26,7 +26,17 @@ pub struct Loopback {
 impl Loopback {
     /// Gives these replies, one a connection.
     pub fn start(replies: Vec<Reply>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self::listening("127.0.0.1:0", replies)
+    }
+
+    /// The same at the address of one that has ended.
+    pub fn start_at(url: &str, replies: Vec<Reply>) -> Self {
+        let address = url.strip_prefix("http://").and_then(|rest| rest.split('/').next()).unwrap();
+        Self::listening(address, replies)
+    }
+
+    fn listening(address: &str, replies: Vec<Reply>) -> Self {
+        let listener = TcpListener::bind(address).unwrap();
         let address = listener.local_addr().unwrap();
         let requests = Arc::new(Mutex::new(Vec::new()));
         let noted = Arc::clone(&requests);

@@ -49,6 +49,8 @@ pub struct NodeFacts {
     pub tree: ObjectId,
     /// The same as its source gave it, where it was edited since.
     pub fetched: Option<ObjectId>,
+    /// The same once its install script had run, where that made something: edits are counted from here.
+    pub installed: Option<ObjectId>,
 }
 
 /// One workflow: its file and the models it refers to.

@@ -63,6 +63,7 @@ fn set_node(part: &mut dyn TableLike, key: &str, facts: &NodeFacts) {
     set(table, "tree", Some(facts.tree.to_hex().into()));
     let edited = facts.fetched.filter(|fetched| *fetched != facts.tree);
     set(table, "fetched", edited.map(|fetched| fetched.to_hex().into()));
+    set(table, "installed", facts.installed.map(|installed| installed.to_hex().into()));
 }
 
 fn node_facts(key: &str, table: &dyn TableLike) -> Option<NodeFacts> {
@@ -83,5 +84,6 @@ fn node_facts(key: &str, table: &dyn TableLike) -> Option<NodeFacts> {
         disabled: flag(table, "disabled"),
         tree: text(table, "tree")?.parse().ok()?,
         fetched: text(table, "fetched").and_then(|text| text.parse().ok()),
+        installed: text(table, "installed").and_then(|text| text.parse().ok()),
     })
 }

@@ -17,6 +17,7 @@ fn node(key: &str) -> (String, NodeFacts) {
         disabled: false,
         tree: id(key),
         fetched: None,
+        installed: None,
     };
     (key.to_owned(), facts)
 }

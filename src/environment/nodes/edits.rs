@@ -5,10 +5,9 @@ use std::path::Path;
 
 use crate::environment::fresh_trees::FreshTrees;
 use crate::environment::state::State;
-use crate::history::ChangeKind;
 use crate::object::{Entry, EntryKind, ObjectId, RelativePath};
 use crate::observer::Observer;
-use crate::store::LinkPolicy;
+use crate::store::{LinkPolicy, Writer};
 use crate::worktree::{KeepTree, Trees, graft, walk_tree};
 
 use super::error::NodeError;
@@ -19,15 +18,30 @@ pub type Edited = BTreeMap<RelativePath, Option<Entry>>;
 
 /// What is different in a node from the tree that it came as.
 pub fn since(state: &State<'_>, node: &Node, came: &ObjectId) -> Result<Edited, NodeError> {
-    let mut edited = Edited::new();
-    for change in state.trees.changes(Some(*came), Some(node.entry.id))? {
-        let now = match change.kind {
-            ChangeKind::Deleted => None,
-            _ => crate::worktree::tree_at(&state.trees, &node.entry.id, &change.path)?,
-        };
-        edited.insert(change.path, now);
+    between(&state.trees, came, &node.entry.id)
+}
+
+/// Files that differ in the second tree, with what they are there.
+pub fn between(trees: &FreshTrees<'_>, before: &ObjectId, after: &ObjectId) -> Result<Edited, NodeError> {
+    let changes = trees.changes(Some(*before), Some(*after))?;
+    Ok(changes.into_iter().map(|change| (change.path, change.new)).collect())
+}
+
+/// A tree in which these paths are what they are in another one.
+pub fn as_in<'p, T: Trees + KeepTree>(
+    trees: &T,
+    tree: &ObjectId,
+    other: &ObjectId,
+    paths: impl Iterator<Item = &'p RelativePath>,
+) -> Result<ObjectId, NodeError> {
+    let mut made = *tree;
+    for path in paths {
+        let entry = crate::worktree::tree_at(trees, other, path)?;
+        if entry.is_some() || crate::worktree::tree_at(trees, &made, path)?.is_some() {
+            (made, _) = graft(trees, trees, Some(&made), path, entry)?;
+        }
     }
-    Ok(edited)
+    Ok(made)
 }
 
 /// A tree with edits over it, and the paths of those that it had changed too: there the edit counts.
@@ -66,6 +80,18 @@ pub fn keep(
             writer.put_file(&path.below(folder), LinkPolicy::Copy, observer)?;
         }
     }
+    put_trees(&writer, trees, tree)?;
+    Ok(writer.publish()?)
+}
+
+/// Puts a tree into the store, whose files are there.
+pub fn keep_trees(trees: &FreshTrees<'_>, tree: &ObjectId) -> Result<(), NodeError> {
+    let writer = trees.store().writer()?;
+    put_trees(&writer, trees, tree)?;
+    Ok(writer.publish()?)
+}
+
+fn put_trees(writer: &Writer, trees: &FreshTrees<'_>, tree: &ObjectId) -> Result<(), NodeError> {
     writer.put_value(&trees.tree(tree)?)?;
     for found in walk_tree(trees, tree) {
         let (_, entry) = found?;
@@ -73,5 +99,5 @@ pub fn keep(
             writer.put_value(&trees.tree(&entry.id)?)?;
         }
     }
-    Ok(writer.publish()?)
+    Ok(())
 }

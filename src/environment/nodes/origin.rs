@@ -128,6 +128,7 @@ mod tests {
             disabled: false,
             tree: crate::object::ObjectId::of_blob(b""),
             fetched: None,
+            installed: None,
         }
     }
 

@@ -1,15 +1,21 @@
 //! Scripts of a node that run by themselves: named, and run only with consent.
 
+use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 
+use crate::environment::draft;
+use crate::environment::manifest::NodeFacts;
 use crate::environment::python::PythonError;
 use crate::environment::python::outside;
-use crate::object::{EntryKind, ObjectId};
+use crate::environment::state::{self, Keep, Surroundings};
+use crate::object::{EntryKind, ObjectId, RelativePath};
 use crate::observer::Observer;
+use crate::platform::durable;
 use crate::worktree::{Trees, tree_at};
 
-use super::error::NodeError;
+use super::edits;
+use super::error::{NodeError, io_error};
 
 /// Run once after installing, by ComfyUI-Manager and by us.
 pub const INSTALL: &str = "install.py";
@@ -44,6 +50,42 @@ pub struct Place<'a> {
     pub comfyui: &'a Path,
     /// Takes what the script says.
     pub log: &'a Path,
+}
+
+/// Notes in the manifest on disk which files the node has now that its install script has run, so that those which the script made are no edits. `kept` are paths at which what
+/// someone edited was kept: there the node is what it was before that, in the tree `base`. The files come into the store. The environment's lock must be held.
+pub fn note_installed<'p>(
+    around: &Surroundings<'_>,
+    path: &RelativePath,
+    kept: impl Iterator<Item = &'p RelativePath>,
+    base: &ObjectId,
+) -> Result<(), NodeError> {
+    let writer = around.store.writer()?;
+    let state = state::read(around, Keep::Stored(&writer))?;
+    writer.publish()?;
+    let mut manifest = draft::manifest_on_disk(around, &state)?;
+    let nodes = manifest.nodes();
+    let Some((key, facts)) = nodes.into_iter().find(|(_, facts)| facts.path == path.as_str()) else { return Ok(()) };
+    let root = state.root(None)?;
+    let root = crate::worktree::KeepTree::keep(&state.trees, &root)?;
+    let Some(entry) = tree_at(&state.trees, &root, path)? else { return Ok(()) };
+    let installed = edits::as_in(&state.trees, &entry.id, base, kept)?;
+    if entry.id == facts.tree && facts.installed.is_none() {
+        return Ok(());
+    }
+    edits::keep_trees(&state.trees, &installed)?;
+    let fetched = facts.fetched.or(Some(facts.tree));
+    manifest.set_node(&key, &NodeFacts { tree: entry.id, fetched, installed: Some(installed), ..facts });
+    let place = around.environment.manifest_path();
+    let above = place.parent().unwrap_or(&place);
+    let write = || -> std::io::Result<()> {
+        let mut file = durable::new_aside(above, ".comfrey-")?;
+        file.write_all(manifest.to_string().as_bytes())?;
+        file.as_file().sync_all()?;
+        let aside = file.into_temp_path().keep().map_err(|error| error.error)?;
+        durable::rename(&aside, &place)
+    };
+    write().map_err(io_error(&place))
 }
 
 /// Runs a node's install script as ComfyUI-Manager does: in its folder, by ComfyUI's Python, with `COMFYUI_PATH` set.

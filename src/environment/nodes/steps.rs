@@ -150,6 +150,7 @@ pub fn facts_of(fetched: &Fetched, path: &RelativePath) -> NodeFacts {
         disabled: false,
         tree: fetched.kept.tree,
         fetched: None,
+        installed: None,
     }
 }
 
@@ -164,7 +165,8 @@ fn moved(node: &Node, to: RelativePath) -> Result<Step, NodeError> {
     Ok(Step { from: Some(node.path.clone()), to: Some((to, node.entry.clone())), facts: Some(facts) })
 }
 
-fn below_nodes(name: &str) -> Result<RelativePath, NodeError> {
+/// The place in a snapshot of a node of this name.
+pub fn below_nodes(name: &str) -> Result<RelativePath, NodeError> {
     Ok(RelativePath::new(NODES)?.join(&EntryName::new(name)?))
 }
 

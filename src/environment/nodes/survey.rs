@@ -44,7 +44,7 @@ impl Node {
     /// Whether its files are still those that its source gave.
     pub fn edits(&self) -> Edits {
         let Some(known) = &self.known else { return Edits::Unknown };
-        match known.fetched.unwrap_or(known.tree) {
+        match known.installed.or(known.fetched).unwrap_or(known.tree) {
             came if came == self.entry.id => Edits::None,
             came => Edits::Since(came),
         }
@@ -59,15 +59,20 @@ impl Node {
             disabled: self.name.disabled,
             tree: self.entry.id,
             fetched: self.fetched(),
+            installed: self.known.as_ref().filter(|known| self.is_still(known)).and_then(|known| known.installed),
         }
     }
 
     /// The tree as its source gave it, where that is known and is another one: remembered from when it came until another version of it is there.
     fn fetched(&self) -> Option<ObjectId> {
-        let known = self.known.as_ref()?;
+        let known = self.known.as_ref().filter(|known| self.is_still(known))?;
+        known.fetched.or(Some(known.tree)).filter(|came| *came != self.entry.id)
+    }
+
+    /// True where it is the version that the manifest knows, of a source that could give it again.
+    fn is_still(&self, known: &NodeFacts) -> bool {
         let is_ours = !matches!(self.origin.source, NodeSource::Manual | NodeSource::Development);
-        let same = known.source.gives_the_same(&self.origin.source) && known.version == self.origin.version;
-        known.fetched.or(Some(known.tree)).filter(|came| is_ours && same && *came != self.entry.id)
+        is_ours && known.source.gives_the_same(&self.origin.source) && known.version == self.origin.version
     }
 
     /// True when `text` names it: its key, its folder, its id in the registry, its repository.
@@ -120,7 +125,7 @@ pub fn survey(
             known.get(&key).filter(same)
         });
         let origin = Origin::of(&below.below(&custom_nodes)).or_remembered(facts);
-        let linked = state.linked.contains(&path);
+        let linked = state.linked.contains_key(&path);
         nodes.push(Node { key, path, name, entry, origin, known: facts.cloned(), linked });
     }
     nodes.sort_by(|a, b| a.key.cmp(&b.key));

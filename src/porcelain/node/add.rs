@@ -138,9 +138,13 @@ impl Command for Add {
             plan.require(session, &working, &name, &Wants::These(&requirements), self.packages)?;
         }
         let runs = self.allow_scripts && scripts.contains(&INSTALL);
+        let (path, tree) = (steps::below_nodes(&name)?, fetched.kept.tree);
         let observer = session.observer;
         at_work::carry_out(session, &working, &at_work.head, &plan, &self.how, || match runs {
-            true => run_install(&working, &name, observer),
+            true => {
+                run_install(&working, &name, observer)?;
+                scripts::note_installed(&working.around(observer), &path, std::iter::empty(), &tree)
+            }
             false => Ok(()),
         })
     }

@@ -86,7 +86,8 @@ impl Repair {
     /// The nodes that are to be repaired: those named, or all that differ.
     fn broken(&self, at_work: &at_work::AtWork<'_>) -> Result<Vec<Broken>, NodeError> {
         let known = at_work.manifest.nodes();
-        let wanted = |facts: &NodeFacts| facts.fetched.filter(|_| self.original).unwrap_or(facts.tree);
+        let wanted =
+            |facts: &NodeFacts| facts.installed.or(facts.fetched).filter(|_| self.original).unwrap_or(facts.tree);
         let mut all = Vec::new();
         for (key, facts) in known {
             let node = at_work.nodes.iter().find(|node| node.path.as_str() == facts.path);

@@ -79,19 +79,28 @@ impl Command for Update {
         let mut warnings = fetched.warnings.clone();
         let new = steps::entry(&node.name.base, &fetched)?;
         let mut facts = NodeFacts { disabled: node.name.disabled, ..steps::facts_of(&fetched, &node.path) };
+        // The new version with what its install script had made before; edits are counted from there.
+        let mut base = new.id;
+        let mut kept = Vec::new();
         let entry = match carried {
             Some(carried) if !carried.is_empty() => {
                 let trees = &at_work.state.trees;
-                let edited = self.over(trees, node, &carried, &new.id)?;
-                let (id, size, both) = edits::over(trees, &carried.came, &new.id, &edited)?;
-                edits::keep(trees, &id, &edited, &folder, session.observer)?;
+                let made = made_over(trees, &carried, &new.id)?;
+                (base, ..) = edits::over(trees, &carried.came, &new.id, &made)?;
+                edits::keep_trees(trees, &base)?;
+                let mut over = made.clone();
+                over.extend(self.over(trees, node, &carried, &new.id)?);
+                let (id, size, both) = edits::over(trees, &carried.came, &new.id, &over)?;
+                edits::keep(trees, &id, &over, &folder, session.observer)?;
                 if !both.is_empty() {
                     let both = both.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
                     warnings.push(format!("the new version changes these too, and yours were kept: {both}"));
                 }
                 // What only lies beside is no edit.
-                let fetched = (!carried.changed.is_empty()).then_some(new.id);
-                facts = NodeFacts { tree: id, fetched, ..facts };
+                let differs = !carried.changed.is_empty() || !made.is_empty();
+                let installed = (!made.is_empty()).then_some(base);
+                facts = NodeFacts { tree: id, fetched: differs.then_some(new.id), installed, ..facts };
+                kept.extend(carried.changed.into_keys());
                 Entry { id, size, ..new }
             }
             _ => new,
@@ -140,7 +149,10 @@ impl Command for Update {
         let runs = self.allow_scripts && scripts.contains(&INSTALL) && !node.name.disabled;
         let (observer, place) = (session.observer, node.name.base.clone());
         at_work::carry_out(session, &working, &at_work.head, &plan, &self.how, || match runs {
-            true => super::add::run_install(&working, &place, observer),
+            true => {
+                super::add::run_install(&working, &place, observer)?;
+                scripts::note_installed(&working.around(observer), &node.path, kept.iter(), &base)
+            }
             false => Ok(()),
         })
     }
@@ -154,11 +166,13 @@ struct Carried {
     changed: Edited,
     /// What lies beside the files of a clone.
     beside: Edited,
+    /// What the install script of the version before made.
+    made: Edited,
 }
 
 impl Carried {
     fn is_empty(&self) -> bool {
-        self.changed.is_empty() && self.beside.is_empty()
+        self.changed.is_empty() && self.beside.is_empty() && self.made.is_empty()
     }
 }
 
@@ -174,30 +188,42 @@ impl Update {
         clone: Option<&Clone<'_>>,
         sources: &Sources<'_>,
     ) -> Result<Option<Carried>, NodeError> {
-        let refused = |files: Vec<String>| NodeError::Edited { key: node.key.clone(), files };
-        let names = |edited: &Edited| edited.keys().map(ToString::to_string).collect::<Vec<_>>();
-        let (came, changed, beside) = match (clone, node.edits()) {
+        let trees = &at_work.state.trees;
+        if let Some(clone) = clone {
             // git knows what its files were.
-            (Some(clone), _) => {
-                let came = clone.came(sources)?;
-                let edited = edits::since(&at_work.state, node, &came)?;
-                let (changed, beside) = clone::beside(&at_work.state.trees, &came, edited)?;
-                (came, changed, beside)
-            }
-            (None, Edits::None) => return Ok(None),
-            (None, _) if self.discard_edits => return Ok(None),
-            (None, Edits::Unknown) => return Err(NodeError::UnknownEdits(node.key.clone())),
-            (None, Edits::Since(came)) => match edits::since(&at_work.state, node, &came) {
-                Ok(edited) => (came, edited, Edited::new()),
-                // What came is in no store any more, so nobody can say what is an edit.
-                Err(_) => return Err(refused(vec!["its files".into()])),
+            let came = clone.came(sources)?;
+            let (changed, beside) = clone::beside(trees, &came, edits::since(&at_work.state, node, &came)?)?;
+            return self.chosen(Carried { came, changed, beside, made: Edited::new() }, node).map(Some);
+        }
+        let changed = match node.edits() {
+            Edits::None => Edited::new(),
+            _ if self.discard_edits => Edited::new(),
+            Edits::Unknown => return Err(NodeError::UnknownEdits(node.key.clone())),
+            // What came may be in no store any more; then nobody can say what is an edit.
+            Edits::Since(base) => match edits::since(&at_work.state, node, &base) {
+                Ok(edited) => edited,
+                Err(_) => return Err(NodeError::Edited { key: node.key.clone(), files: vec!["its files".into()] }),
             },
         };
-        if !changed.is_empty() && !self.keep_edits && !self.discard_edits {
-            return Err(refused(names(&changed)));
+        let Some(known) = &node.known else { return Ok(None) };
+        let came = known.fetched.unwrap_or(known.tree);
+        let made = match &known.installed {
+            Some(installed) => edits::between(trees, &came, installed).unwrap_or_default(),
+            None => Edited::new(),
+        };
+        self.chosen(Carried { came, changed, beside: Edited::new(), made }, node).map(Some)
+    }
+
+    /// The same as far as it is to be kept.
+    fn chosen(&self, carried: Carried, node: &Node) -> Result<Carried, NodeError> {
+        if carried.changed.is_empty() || self.keep_edits {
+            return Ok(carried);
         }
-        let changed = if self.keep_edits { changed } else { Edited::new() };
-        Ok(Some(Carried { came, changed, beside }))
+        if self.discard_edits {
+            return Ok(Carried { changed: Edited::new(), ..carried });
+        }
+        let files = carried.changed.keys().map(ToString::to_string).collect();
+        Err(NodeError::Edited { key: node.key.clone(), files })
     }
 
     /// All that is put over the new version. What lies beside gives way where that has a file of the name, by choice like an edit.
@@ -219,6 +245,18 @@ impl Update {
             false => Err(NodeError::Edited { key: node.key.clone(), files: in_the_way }),
         }
     }
+}
+
+/// What the install script of the version before made, as far as the new version has no file of its own there.
+fn made_over(trees: &impl Trees, carried: &Carried, new: &ObjectId) -> Result<Edited, NodeError> {
+    let id = |entry: Option<Entry>| entry.map(|entry| (entry.kind, entry.id));
+    let mut over = Edited::new();
+    for (path, now) in &carried.made {
+        if id(tree_at(trees, new, path)?) == id(tree_at(trees, &carried.came, path)?) {
+            over.insert(path.clone(), now.clone());
+        }
+    }
+    Ok(over)
 }
 
 /// Why nothing came.

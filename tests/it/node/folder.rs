@@ -26,6 +26,22 @@ fn a_folder_to_work_in_is_linked_and_tracked_and_undo_takes_away_the_link_alone(
     demo.comfrey(["undo"]).success();
     assert_eq!(difference(&demo.files(), &before), Vec::<String>::new());
     assert_eq!(demo.sandbox.read("mine/more.py"), b"y = 1\n");
+    // Redone it is the link that it was, with all that was done in the folder since.
+    demo.sandbox.write("mine/later.py", "z = 1\n");
+    demo.comfrey(["redo"]).success();
+    let link = demo.comfyui().join("custom_nodes/mine");
+    assert!(link.is_symlink() && link.join("later.py").exists());
+    alone(&demo, &["node", "remove", "mine", "--delete", "--yes"]).success();
+    assert!(!demo.exists("custom_nodes/mine") && demo.sandbox.join("mine/later.py").exists());
+    demo.comfrey(["undo"]).success();
+    assert!(link.is_symlink());
+    // Without the folder the files come back as they were.
+    alone(&demo, &["node", "remove", "mine", "--delete", "--yes"]).success();
+    std::fs::rename(demo.sandbox.join("mine"), demo.sandbox.join("moved")).unwrap();
+    demo.comfrey(["undo"]).success();
+    assert!(!link.is_symlink() && demo.exists("custom_nodes/mine/later.py"));
+    std::fs::rename(demo.sandbox.join("moved"), demo.sandbox.join("mine")).unwrap();
+    alone(&demo, &["node", "remove", "mine", "--delete", "--yes"]).success();
     alone(&demo, &["node", "add", "../mine", "--dev", "--copy"]).success();
     assert!(!demo.comfyui().join("custom_nodes/mine").is_symlink() && demo.exists("custom_nodes/mine/more.py"));
     assert!(manifest(&demo).contains("source = \"development\""));
