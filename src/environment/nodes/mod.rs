@@ -16,6 +16,7 @@
 //! And what is to be different:
 //!
 //! - [`steps`]: what is to be done with nodes, decided and not yet done
+//! - [`carried`]: what goes over to another version
 //! - [`clone`]: a node that someone made a git clone
 //! - [`edits`]: what someone changed in a node, put over another version of it
 //! - [`change`]: the steps as one transaction
@@ -23,6 +24,7 @@
 //! - [`scripts`]: what runs by itself, and only with consent
 //! - [`error`]: what can go wrong
 
+pub mod carried;
 pub mod change;
 pub mod clone;
 pub mod edits;

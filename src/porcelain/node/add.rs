@@ -13,7 +13,9 @@ use crate::ui::program::Command;
 use crate::ui::working::Working;
 use crate::ui::{Exit, Failure, Session};
 
-use super::at_work::{self, How, PackagesHow, Plan, Wants};
+use super::at_work::{self, How};
+use super::planned::{self, PackagesHow, Plan, Wants};
+use super::shape;
 
 const HELP: &str = "\
 What is fetched goes into the store first, so that another environment gets it without a network. Nothing in custom_nodes is
@@ -72,10 +74,10 @@ impl Command for Add {
         match steps::present(&at_work.nodes, &request)? {
             Present::No => {}
             Present::On(node) => {
-                let what = [at_work::version(node), at_work::source(node)];
+                let what = [shape::version(node), shape::source(node)];
                 let what: Vec<&str> = what.iter().map(String::as_str).filter(|text| !text.is_empty()).collect();
                 let told = format!("{} is there already: {}", node.key, what.join(", "));
-                return at_work::unchanged(session, vec![node.key.clone()], &told);
+                return planned::unchanged(session, vec![node.key.clone()], &told);
             }
             Present::Off(node) => {
                 let step = steps::enable(&at_work.nodes, node)?;
@@ -94,7 +96,7 @@ impl Command for Add {
                         Requirements::of(&around.places().of(&node.path).unwrap_or_default(), Whose::Node);
                     plan.require(session, &working, &node.name.base, &Wants::These(&requirements), self.packages)?;
                 }
-                return at_work::carry_out(session, &working, &at_work.head, &plan, &self.how, || Ok(()));
+                return planned::carry_out(session, &working, &at_work.head, &plan, &self.how, || Ok(()));
             }
         }
         let network = if self.offline { Network::Refused } else { Network::Allowed };
@@ -140,7 +142,7 @@ impl Command for Add {
         let runs = self.allow_scripts && scripts.contains(&INSTALL);
         let (path, tree) = (steps::below_nodes(&name)?, fetched.kept.tree);
         let observer = session.observer;
-        at_work::carry_out(session, &working, &at_work.head, &plan, &self.how, || match runs {
+        planned::carry_out(session, &working, &at_work.head, &plan, &self.how, || match runs {
             true => {
                 run_install(&working, &name, observer)?;
                 scripts::note_installed(&working.around(observer), &path, std::iter::empty(), &tree)

@@ -5,7 +5,8 @@ use crate::ui::program::Command;
 use crate::ui::report::{Align, Table};
 use crate::ui::{Exit, Failure, Session};
 
-use super::at_work::{self, Shape};
+use super::at_work;
+use super::shape::{self, Shape};
 
 /// Lists the custom nodes that are there: where each came from, its version, and whether someone edited it.
 #[derive(Debug, clap::Args)]
@@ -51,7 +52,7 @@ impl Command for List {
                 marks.push(paint.changed("edited"));
             }
             let name = if node.name.disabled { paint.faint(&node.key) } else { node.key.clone() };
-            table.row([name, at_work::version(node), at_work::source(node), marks.join(", ")]);
+            table.row([name, shape::version(node), shape::source(node), marks.join(", ")]);
         }
         table.write(session.out)?;
         if shown == 0 {

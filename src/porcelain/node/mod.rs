@@ -8,14 +8,21 @@
 //! - [`list`]: those that are there
 //! - [`show`]: all that is known of one
 //! - [`search`]: packages that could be had
-//! - [`at_work`]: what these commands share: the nodes that are there, and a change carried out
+//!
+//! What these commands share:
+//!
+//! - [`at_work`]: the nodes that are there
+//! - [`planned`]: a change, shown and carried out
+//! - [`shape`]: a node as it is told of
 
 mod add;
 mod at_work;
 mod list;
+mod planned;
 mod remove;
 mod repair;
 mod search;
+mod shape;
 mod show;
 mod switch;
 mod update;

@@ -7,7 +7,8 @@ use crate::ui::report::Bytes;
 use crate::ui::{Exit, Failure, Session};
 use crate::worktree::Trees;
 
-use super::at_work::{self, How, PackagesHow, Plan, Wants};
+use super::at_work::{self, How};
+use super::planned::{self, PackagesHow, Plan, Wants};
 
 const HELP: &str = "\
 A custom node that is removed is switched off, and can be switched on again without a network. With --delete its folder goes;
@@ -80,6 +81,6 @@ impl Command for Remove {
                 plan.require(session, &working, &node.name.base, &Wants::Nothing, PackagesHow::default())?;
             }
         }
-        at_work::carry_out(session, &working, &at_work.head, &plan, &self.how, || Ok(()))
+        planned::carry_out(session, &working, &at_work.head, &plan, &self.how, || Ok(()))
     }
 }

@@ -9,7 +9,8 @@ use crate::ui::program::Command;
 use crate::ui::{Exit, Failure, Session};
 use crate::worktree::Trees;
 
-use super::at_work::{self, How, Plan};
+use super::at_work::{self, How};
+use super::planned::{self, Plan};
 
 const HELP: &str = "\
 A custom node is made again what the manifest says, from the store, or from where it came if the store has not all of it. With
@@ -53,7 +54,7 @@ impl Command for Repair {
         let at_work = at_work::look(&around)?;
         let broken = self.broken(&at_work)?;
         if broken.is_empty() {
-            return at_work::unchanged(session, Vec::new(), "every custom node is what the manifest says");
+            return planned::unchanged(session, Vec::new(), "every custom node is what the manifest says");
         }
         let network = if self.offline { Network::Refused } else { Network::Allowed };
         let online = session.online(&working.workspace, network)?;
@@ -78,7 +79,7 @@ impl Command for Repair {
             scripts: Vec::new(),
             warnings: Vec::new(),
         };
-        at_work::carry_out(session, &working, &at_work.head, &plan, &self.how, || Ok(()))
+        planned::carry_out(session, &working, &at_work.head, &plan, &self.how, || Ok(()))
     }
 }
 

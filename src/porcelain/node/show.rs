@@ -8,7 +8,8 @@ use crate::ui::program::Command;
 use crate::ui::report::Bytes;
 use crate::ui::{Exit, Failure, Session};
 
-use super::at_work::{self, Shape};
+use super::at_work;
+use super::shape::{self, Shape};
 
 /// Shows all that is known of a custom node: where it came from, what someone edited in it, its scripts.
 #[derive(Debug, clap::Args)]
@@ -54,14 +55,14 @@ impl Command for Show {
         let paint = session.paint;
         let state = if shape.enabled { "" } else { "  (off)" };
         writeln!(session.out, "{}{state}", paint.strong(&shape.name))?;
-        let version = at_work::version(node);
+        let version = shape::version(node);
         let files = match (shape.files, edited.len()) {
             ("as-it-came", _) => "as they came".to_owned(),
             ("edited", 0) => "edited".to_owned(),
             ("edited", number) => format!("edited: {number} differ"),
             _ => "nobody knows whether they were edited; a commit takes note of them".to_owned(),
         };
-        let mut lines = vec![("source", at_work::source(node))];
+        let mut lines = vec![("source", shape::source(node))];
         lines.extend((!version.is_empty()).then_some(("version", version)));
         lines.extend(
             shape.reference.clone().filter(|name| Some(name) != shape.commit.as_ref()).map(|name| ("follows", name)),

@@ -6,7 +6,8 @@ use crate::object::EntryKind;
 use crate::ui::program::Command;
 use crate::ui::{Exit, Failure, Session};
 
-use super::at_work::{self, How, PackagesHow, Plan, Wants};
+use super::at_work::{self, How};
+use super::planned::{self, PackagesHow, Plan, Wants};
 
 /// Switches custom nodes on.
 #[derive(Debug, clap::Args)]
@@ -66,7 +67,7 @@ pub fn switch(
     let word = if on { "on" } else { "off" };
     if steps.is_empty() {
         let told = format!("{}: switched {word} already", names.join(", "));
-        return at_work::unchanged(session, Vec::new(), &told);
+        return planned::unchanged(session, Vec::new(), &told);
     }
     let mut plan = Plan {
         change: Change::new(&at_work.nodes, &at_work.manifest, &steps)?,
@@ -90,5 +91,5 @@ pub fn switch(
             false => plan.require(session, &working, &node.name.base, &Wants::Nothing, packages)?,
         }
     }
-    at_work::carry_out(session, &working, &at_work.head, &plan, how, || Ok(()))
+    planned::carry_out(session, &working, &at_work.head, &plan, how, || Ok(()))
 }

@@ -1,17 +1,18 @@
 //! `node update`: another version of a custom node.
 
 use crate::environment::manifest::{NodeFacts, NodeSource};
+use crate::environment::nodes::carried::{Carried, EditsHow};
 use crate::environment::nodes::clone::{self, Clone};
-use crate::environment::nodes::edits::{self, Edited};
 use crate::environment::nodes::scripts::{self, INSTALL};
-use crate::environment::nodes::{Change, Edits, Node, NodeError, Request, Sources, required, steps};
-use crate::object::{Entry, ObjectId};
+use crate::environment::nodes::{Change, Node, NodeError, Request, required, steps};
+use crate::object::Entry;
 use crate::ui::online::Network;
 use crate::ui::program::Command;
 use crate::ui::{Exit, Failure, Session};
-use crate::worktree::{Trees, tree_at};
 
-use super::at_work::{self, AtWork, How, PackagesHow, Plan, Wants};
+use super::at_work::{self, How};
+use super::planned::{self, PackagesHow, Plan, Wants};
+use super::shape;
 
 const HELP: &str = "\
 Files of a custom node that someone edited are seen, and survive only by choice: without one the command stops before anything is
@@ -74,36 +75,29 @@ impl Command for Update {
         let sources = online.sources(&working.workspace, &registry, session.observer);
         let clone = Clone::of(sources.git, node, &folder)?;
         let request = request(node, version, clone.as_ref())?;
-        let carried = self.carried(&at_work, node, clone.as_ref(), &sources)?;
+        let carried = Carried::of(&at_work.state, node, clone.as_ref(), &sources, self.edits())?;
         let fetched = sources.get(&request)?;
         let mut warnings = fetched.warnings.clone();
         let new = steps::entry(&node.name.base, &fetched)?;
         let mut facts = NodeFacts { disabled: node.name.disabled, ..steps::facts_of(&fetched, &node.path) };
-        // The new version with what its install script had made before; edits are counted from there.
-        let mut base = new.id;
-        let mut kept = Vec::new();
-        let entry = match carried {
-            Some(carried) if !carried.is_empty() => {
-                let trees = &at_work.state.trees;
-                let made = made_over(trees, &carried, &new.id)?;
-                (base, ..) = edits::over(trees, &carried.came, &new.id, &made)?;
-                edits::keep_trees(trees, &base)?;
-                let mut over = made.clone();
-                over.extend(self.over(trees, node, &carried, &new.id)?);
-                let (id, size, both) = edits::over(trees, &carried.came, &new.id, &over)?;
-                edits::keep(trees, &id, &over, &folder, session.observer)?;
-                if !both.is_empty() {
-                    let both = both.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let trees = &at_work.state.trees;
+        let over = match carried.filter(|carried| !carried.is_empty()) {
+            Some(carried) => Some(carried.over(trees, node, &new.id, self.edits())?),
+            None => None,
+        };
+        // Where edits are counted from.
+        let base = over.as_ref().map_or(new.id, |over| over.base);
+        let entry = match &over {
+            Some(over) => {
+                over.keep(trees, &folder, session.observer)?;
+                if !over.both.is_empty() {
+                    let both = over.both.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
                     warnings.push(format!("the new version changes these too, and yours were kept: {both}"));
                 }
-                // What only lies beside is no edit.
-                let differs = !carried.changed.is_empty() || !made.is_empty();
-                let installed = (!made.is_empty()).then_some(base);
-                facts = NodeFacts { tree: id, fetched: differs.then_some(new.id), installed, ..facts };
-                kept.extend(carried.changed.into_keys());
-                Entry { id, size, ..new }
+                facts = over.facts(facts, new.id);
+                Entry { id: over.tree, size: over.size, ..new }
             }
-            _ => new,
+            None => new,
         };
         let follow = match (&clone, clone::of_repository(&fetched)) {
             (Some(clone), Some((reference, commit))) => {
@@ -117,14 +111,14 @@ impl Command for Update {
             for warning in &warnings {
                 session.warn(warning)?;
             }
-            return at_work::unchanged(session, vec![node.key.clone()], &as_it_is(node));
+            return planned::unchanged(session, vec![node.key.clone()], &as_it_is(node));
         }
         let scripts = match fetched.kept.is_file {
             true => Vec::new(),
             false => scripts::scripts(around.store, &fetched.kept.tree)?,
         };
         warnings.extend(super::add::about_scripts(&node.key, &scripts, self.allow_scripts));
-        let before = at_work::version(node);
+        let before = shape::version(node);
         let version = fetched.kept.version.clone().or_else(|| fetched.kept.commit.clone());
         let short = version.as_deref().map(|text| if text.len() == 40 { &text[..10] } else { text });
         let tree = entry.id;
@@ -146,9 +140,10 @@ impl Command for Update {
         if let (Some(clone), Some(follow), false) = (&clone, &follow, self.how.dry_run) {
             clone.bring(follow, &node.entry.id, &tree)?;
         }
+        let kept = over.map(|over| over.edited).unwrap_or_default();
         let runs = self.allow_scripts && scripts.contains(&INSTALL) && !node.name.disabled;
         let (observer, place) = (session.observer, node.name.base.clone());
-        at_work::carry_out(session, &working, &at_work.head, &plan, &self.how, || match runs {
+        planned::carry_out(session, &working, &at_work.head, &plan, &self.how, || match runs {
             true => {
                 super::add::run_install(&working, &place, observer)?;
                 scripts::note_installed(&working.around(observer), &node.path, kept.iter(), &base)
@@ -158,110 +153,20 @@ impl Command for Update {
     }
 }
 
-/// What is put over the new version.
-struct Carried {
-    /// The tree that what was edited was edited from.
-    came: ObjectId,
-    /// What was edited, and is to be kept.
-    changed: Edited,
-    /// What lies beside the files of a clone.
-    beside: Edited,
-    /// What the install script of the version before made.
-    made: Edited,
-}
-
-impl Carried {
-    fn is_empty(&self) -> bool {
-        self.changed.is_empty() && self.beside.is_empty() && self.made.is_empty()
-    }
-}
-
 impl Update {
-    /// What was edited since the node came, as far as it is to be kept.
-    ///
-    /// # Errors
-    /// It was, and nobody has said what becomes of that.
-    fn carried(
-        &self,
-        at_work: &AtWork<'_>,
-        node: &Node,
-        clone: Option<&Clone<'_>>,
-        sources: &Sources<'_>,
-    ) -> Result<Option<Carried>, NodeError> {
-        let trees = &at_work.state.trees;
-        if let Some(clone) = clone {
-            // git knows what its files were.
-            let came = clone.came(sources)?;
-            let (changed, beside) = clone::beside(trees, &came, edits::since(&at_work.state, node, &came)?)?;
-            return self.chosen(Carried { came, changed, beside, made: Edited::new() }, node).map(Some);
-        }
-        let changed = match node.edits() {
-            Edits::None => Edited::new(),
-            _ if self.discard_edits => Edited::new(),
-            Edits::Unknown => return Err(NodeError::UnknownEdits(node.key.clone())),
-            // What came may be in no store any more; then nobody can say what is an edit.
-            Edits::Since(base) => match edits::since(&at_work.state, node, &base) {
-                Ok(edited) => edited,
-                Err(_) => return Err(NodeError::Edited { key: node.key.clone(), files: vec!["its files".into()] }),
-            },
-        };
-        let Some(known) = &node.known else { return Ok(None) };
-        let came = known.fetched.unwrap_or(known.tree);
-        let made = match &known.installed {
-            Some(installed) => edits::between(trees, &came, installed).unwrap_or_default(),
-            None => Edited::new(),
-        };
-        self.chosen(Carried { came, changed, beside: Edited::new(), made }, node).map(Some)
-    }
-
-    /// The same as far as it is to be kept.
-    fn chosen(&self, carried: Carried, node: &Node) -> Result<Carried, NodeError> {
-        if carried.changed.is_empty() || self.keep_edits {
-            return Ok(carried);
-        }
-        if self.discard_edits {
-            return Ok(Carried { changed: Edited::new(), ..carried });
-        }
-        let files = carried.changed.keys().map(ToString::to_string).collect();
-        Err(NodeError::Edited { key: node.key.clone(), files })
-    }
-
-    /// All that is put over the new version. What lies beside gives way where that has a file of the name, by choice like an edit.
-    fn over(&self, trees: &impl Trees, node: &Node, carried: &Carried, new: &ObjectId) -> Result<Edited, NodeError> {
-        let mut over = carried.changed.clone();
-        let mut in_the_way = Vec::new();
-        for (path, now) in &carried.beside {
-            let other = tree_at(trees, new, path)?;
-            let differs =
-                other.is_some_and(|other| now.as_ref().is_none_or(|now| (now.kind, now.id) != (other.kind, other.id)));
-            if differs && !self.keep_edits {
-                in_the_way.push(path.to_string());
-                continue;
-            }
-            over.insert(path.clone(), now.clone());
-        }
-        match in_the_way.is_empty() || self.discard_edits {
-            true => Ok(over),
-            false => Err(NodeError::Edited { key: node.key.clone(), files: in_the_way }),
+    /// What becomes of what someone edited.
+    fn edits(&self) -> EditsHow {
+        match (self.keep_edits, self.discard_edits) {
+            (true, _) => EditsHow::Keep,
+            (_, true) => EditsHow::Discard,
+            _ => EditsHow::Unsaid,
         }
     }
-}
-
-/// What the install script of the version before made, as far as the new version has no file of its own there.
-fn made_over(trees: &impl Trees, carried: &Carried, new: &ObjectId) -> Result<Edited, NodeError> {
-    let id = |entry: Option<Entry>| entry.map(|entry| (entry.kind, entry.id));
-    let mut over = Edited::new();
-    for (path, now) in &carried.made {
-        if id(tree_at(trees, new, path)?) == id(tree_at(trees, &carried.came, path)?) {
-            over.insert(path.clone(), now.clone());
-        }
-    }
-    Ok(over)
 }
 
 /// Why nothing came.
 fn as_it_is(node: &Node) -> String {
-    let (key, version) = (&node.key, at_work::version(node));
+    let (key, version) = (&node.key, shape::version(node));
     match &node.origin.source {
         NodeSource::Git { reference: Some(reference), commit, .. } if Some(reference) == commit.as_ref() => {
             format!("{key} stays at commit {version}; `comfrey node update {key}@REF` brings another")
