@@ -37,15 +37,6 @@ pub fn facts(folder: &Path) -> Option<GitFacts> {
     Some(GitFacts { commit, branch, url: remote_url(&String::from_utf8_lossy(&config)) })
 }
 
-/// True where Comfrey noted something of a clone (see [`crate::platform::git_clone`]).
-pub fn is_noted(folder: &Path) -> bool {
-    let Some(git) = git_folder(folder) else { return false };
-    let common = common_folder(&git);
-    let packed =
-        || std::fs::read_to_string(common.join("packed-refs")).is_ok_and(|text| text.contains(" refs/comfrey/"));
-    common.join("refs/comfrey").is_dir() || packed()
-}
-
 /// What the worktrees of a repository share.
 fn common_folder(git: &Path) -> PathBuf {
     match std::fs::read_to_string(git.join("commondir")) {

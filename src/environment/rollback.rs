@@ -21,7 +21,7 @@ use super::model_place;
 use super::plan::{Extra, Plan, Step};
 use super::python::installed::Difference;
 use super::python::{Python, PythonError, Trial, TrialError};
-use super::restore_point::{self, Links, Scope};
+use super::restore_point::{self, Beside, Links, Scope};
 use super::snapshot_tree::{MANIFEST, MODELS, Part, UV_LOCK, part};
 use super::staging::{self, StagingError};
 use super::state::{self, Keep, State, StateError, Surroundings};
@@ -96,8 +96,8 @@ pub struct Target {
     pub whole: Vec<RelativePath>,
     /// Clones that follow edits, as [`Step::Follow`].
     pub follows: Vec<Step>,
-    /// Nodes that were links to folders elsewhere, and are to be links again where the folder is still there.
-    pub links: Links,
+    /// Nodes that were links to folders elsewhere, and are to be links again where the folder is still there; and where clones stood.
+    pub beside: Beside,
 }
 
 impl Target {
@@ -112,7 +112,7 @@ impl Target {
             undoes: None,
             whole: Vec::new(),
             follows: Vec::new(),
-            links: Links::new(),
+            beside: Beside::default(),
         }
     }
 
@@ -128,7 +128,7 @@ impl Target {
             undoes: None,
             whole: Vec::new(),
             follows: Vec::new(),
-            links: Links::new(),
+            beside: Beside::default(),
         }
     }
 
@@ -157,7 +157,7 @@ impl Target {
             undoes: Some(step.operation),
             whole: Vec::new(),
             follows: Vec::new(),
-            links: restore.as_ref().map(restore_point::links).unwrap_or_default(),
+            beside: restore.as_ref().map(restore_point::beside).unwrap_or_default(),
         })
     }
 }
@@ -227,7 +227,7 @@ pub fn prepare<'a>(
                 old.kind = EntryKind::Symlink;
             }
             if let Step::Write { path, new } = step
-                && let Some(link) = target.links.get(path)
+                && let Some(link) = target.beside.links.get(path)
                 && around.environment.custom_nodes_dir().join(link).is_dir()
             {
                 *new = Entry {
@@ -241,7 +241,9 @@ pub fn prepare<'a>(
         plan.steps.extend(match &target.goal {
             Goal::Tree(_) => {
                 let (after, places) = (state.trees.tree(tree)?, around.places());
-                clones::following(&state.trees, |path| places.of(path), &current, &after, &plan.steps)?
+                let nodes = manifest_in(around, &after)?.nodes();
+                let then = clones::Then { stands: &target.beside.clones, nodes: &nodes };
+                clones::following(&state.trees, |path| places.of(path), &current, &after, &plan.steps, &then)?
             }
             _ => target.follows.clone(),
         });
@@ -364,9 +366,11 @@ fn stage<'r, 'a>(
     let identity = (who.author.as_str(), who.time);
     let tree = prepared.current.id();
     let restore = restore_point::snapshot(tree, head.id(), environment, identity, &who.command, target.scope);
-    let restore = restore_point::with_links(restore, &prepared.state.linked);
+    let places = around.places();
+    let clones = clones::stands(&prepared.state.trees, &prepared.current, |path| places.of(path))?;
+    let restore = restore_point::with(restore, &Beside { links: prepared.state.linked.clone(), clones });
     let restore = commit::keep(&writer, &restore)?;
-    for link in target.links.values() {
+    for link in target.beside.links.values() {
         writer.put(Kind::Blob, link.as_bytes())?;
     }
     writer.publish()?;

@@ -1,7 +1,6 @@
 //! A clone on this machine, asked and moved by the user's own git: where it stands, and what it alone has.
 //!
-//! Nothing here touches a working file; commits that a clone has are never lost by it. What is noted of a clone lies in it, as references below `refs/comfrey/`: of
-//! which commit the files of a tree are. So the way back is known, and git keeps the commits for it.
+//! Nothing here touches a working file, and no branch loses a commit by it.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -27,8 +26,6 @@ pub struct Remote {
     pub url: String,
 }
 
-/// What is noted stands below this.
-const NOTES: &str = "refs/comfrey";
 /// In git's own log of what a branch was.
 const REASON: &str = "comfrey";
 /// So many commits are worth naming.
@@ -65,6 +62,10 @@ impl Git<'_> {
         self.ask("", Some(clone), ["cat-file", "-e", &format!("{commit}^{{commit}}")]).is_ok()
     }
 
+    pub fn has_branch(&self, clone: &Path, branch: &str) -> bool {
+        self.ask("", Some(clone), ["rev-parse", "--verify", "--quiet", &format!("refs/heads/{branch}")]).is_ok()
+    }
+
     /// Fetches from the remote, as `git fetch` does, until the commit is there. Files, index and own branches stay as they are.
     pub fn bring(&self, clone: &Path, remote: &Remote, commit: &str) -> Result<(), GitError> {
         if self.has_commit(clone, commit) {
@@ -85,14 +86,13 @@ impl Git<'_> {
         Ok(told.lines().map(str::to_owned).collect())
     }
 
-    /// True where the branch has nothing that would be lost if it were at this commit: all of it is there, on a remote, or noted.
+    /// True where the branch has nothing that would be lost if it were at this commit: all of it is there, or on a remote.
     pub fn may_move(&self, clone: &Path, branch: &str, to: &str) -> bool {
-        let branch = format!("refs/heads/{branch}");
-        if self.ask("", Some(clone), ["rev-parse", "--verify", "--quiet", &branch]).is_err() {
+        if !self.has_branch(clone, branch) {
             return true;
         }
-        let notes = format!("--glob={NOTES}/*");
-        let own = self.ask("", Some(clone), ["rev-list", "--max-count=1", &branch, "--not", "--remotes", &notes, to]);
+        let branch = format!("refs/heads/{branch}");
+        let own = self.ask("", Some(clone), ["rev-list", "--max-count=1", &branch, "--not", "--remotes", to]);
         own.is_ok_and(|own| own.trim().is_empty())
     }
 
@@ -115,32 +115,6 @@ impl Git<'_> {
         // It ends with 1 where files were edited.
         drop(ask(&["update-index", "-q", "--refresh"]));
         Ok(())
-    }
-
-    /// Notes that the files of this tree are those of a clone that stands there.
-    pub fn note(&self, clone: &Path, tree: &str, stand: &Stand) -> Result<(), GitError> {
-        for (name, _) in self.notes(clone, tree)? {
-            self.ask("", Some(clone), ["update-ref", "-d", &name])?;
-        }
-        let place = match &stand.branch {
-            Some(branch) => format!("{NOTES}/{tree}/heads/{branch}"),
-            None => format!("{NOTES}/{tree}/detached"),
-        };
-        self.ask("", Some(clone), ["update-ref", &place, &stand.commit]).map(drop)
-    }
-
-    /// Where a clone stood with the files of this tree, if that was noted.
-    pub fn noted(&self, clone: &Path, tree: &str) -> Option<Stand> {
-        let (name, commit) = self.notes(clone, tree).ok()?.pop()?;
-        let branch = name.strip_prefix(&format!("{NOTES}/{tree}/heads/")).map(str::to_owned);
-        Some(Stand { branch, commit })
-    }
-
-    fn notes(&self, clone: &Path, tree: &str) -> Result<Vec<(String, String)>, GitError> {
-        let below = format!("{NOTES}/{tree}/");
-        let listed = self.ask("", Some(clone), ["for-each-ref", "--format=%(refname) %(objectname)", &below])?;
-        let note = |line: &str| line.split_once(' ').map(|(name, commit)| (name.to_owned(), commit.to_owned()));
-        Ok(listed.lines().filter_map(note).collect())
     }
 
     /// Writes the files of a commit of the clone into `folder`, as git would check them out there.

@@ -19,7 +19,7 @@ pub enum NodeSource {
     },
     /// Someone's working folder: a link to it, or a repository without a remote.
     Development,
-    /// An archive or file that was fetched from this address, or copied from this path.
+    /// An archive or file that was fetched from this address, or copied from this path; or a folder that was.
     Archive { url: String },
     /// Put there by hand, from nobody knows where.
     Manual,

@@ -81,14 +81,12 @@ impl<'a> Clone<'a> {
         Ok(clones::follow(&self.git, path, &self.folder, self.to(reference, commit)))
     }
 
-    /// Fetches what it is to follow, and notes of which commits the files before and after are. Files and branches stay as they are.
-    pub fn bring(&self, step: &Step, before: &ObjectId, after: &ObjectId) -> Result<(), NodeError> {
-        if let Step::Follow { from, to, .. } = step {
-            self.git.bring(&self.folder, &self.remote, &to.commit)?;
-            self.git.note(&self.folder, &before.to_hex(), from)?;
-            self.git.note(&self.folder, &after.to_hex(), to)?;
+    /// Fetches what it is to follow. Files and branches stay as they are.
+    pub fn bring(&self, step: &Step) -> Result<(), NodeError> {
+        match step {
+            Step::Follow { to, .. } => Ok(self.git.bring(&self.folder, &self.remote, &to.commit)?),
+            _ => Ok(()),
         }
-        Ok(())
     }
 }
 

@@ -46,7 +46,14 @@ pub enum NodeError {
     Ambiguous { name: String, found: Vec<String> },
     /// The same node is there in another version or from elsewhere.
     #[error("{wanted} is there already as `{key}`{}", told(version))]
-    AlreadyThere { wanted: String, key: String, version: Option<String>, disabled: bool },
+    AlreadyThere {
+        wanted: String,
+        /// The version or reference among that.
+        reference: Option<String>,
+        key: String,
+        version: Option<String>,
+        disabled: bool,
+    },
     /// Another node has the folder's name.
     #[error("another node has the folder `{folder}`: `{key}`, {from}")]
     FolderTaken { folder: String, key: String, from: String },

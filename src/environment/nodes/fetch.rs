@@ -222,7 +222,9 @@ impl Sources<'_> {
         let found = super::Origin::of(&path);
         let source = match found.source {
             // What it was copied from says nothing of the copy.
-            NodeSource::Development => NodeSource::Manual,
+            NodeSource::Development | NodeSource::Manual => {
+                NodeSource::Archive { url: paths::plain(path.clone()).to_string_lossy().into_owned() }
+            }
             source => source,
         };
         Ok(Fetched { kept, source, from_store: false, warnings: Vec::new() })

@@ -67,8 +67,14 @@ fn already(node: &Node, request: &Request) -> NodeError {
         NodeSource::Git { commit: Some(commit), .. } => Some(commit.chars().take(10).collect()),
         _ => node.origin.version.clone(),
     };
+    let reference = match request {
+        Request::Registry { version, .. } => version.clone(),
+        Request::Git { reference, .. } => reference.clone(),
+        _ => None,
+    };
     NodeError::AlreadyThere {
         wanted: request.to_string(),
+        reference,
         key: node.key.clone(),
         version,
         disabled: node.name.disabled,

@@ -165,8 +165,12 @@ pub fn find<'n>(nodes: &'n [Node], text: &str) -> Found<'n> {
         [] => {
             let score = |name: &str| strsim::jaro_winkler(&text.to_lowercase(), &name.to_lowercase());
             let names = nodes.iter().flat_map(|node| [Some(node.key.as_str()), node.origin.id()]).flatten();
-            let near = names.map(|name| (score(name), name)).filter(|(score, _)| *score >= 0.8);
-            Found::None(near.max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, name)| name.to_owned()))
+            let near = names.clone().map(|name| (score(name), name)).filter(|(score, _)| *score >= 0.8);
+            let near = near.max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, name)| name);
+            // Or a part of a long name.
+            let part =
+                || names.clone().find(|name| text.len() > 1 && name.to_lowercase().contains(&text.to_lowercase()));
+            Found::None(near.or_else(part).map(str::to_owned))
         }
         [one] => Found::One(one),
         _ => Found::Many(called),
@@ -221,6 +225,7 @@ mod tests {
             assert_eq!(key(text), "KJ.disabled", "{text}");
         }
         assert_eq!(find(&nodes, "comfyui-inpact-pack"), Found::None(Some("comfyui-impact-pack".into())));
+        assert_eq!(find(&nodes, "pack"), Found::None(Some("comfyui-impact-pack".into())));
         assert_eq!(find(&nodes, "zzz"), Found::None(None));
     }
 

@@ -126,9 +126,10 @@ impl Command for Add {
             change: Change::new(&at_work.nodes, &at_work.manifest, &[step])?,
             result: "added",
             nodes: vec![name.clone()],
-            told: match &version {
-                Some(version) => format!("{name} {version} was added{from}"),
-                None => format!("{name} was added{from}"),
+            told: match (&version, folder.as_deref().filter(|_| !self.copy)) {
+                (_, Some(folder)) => format!("{name} was added as a link to {}", folder.display()),
+                (Some(version), None) => format!("{name} {version} was added{from}"),
+                (None, None) => format!("{name} was added{from}"),
             },
             version,
             scripts: scripts.clone(),

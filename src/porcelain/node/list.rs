@@ -46,7 +46,7 @@ impl Command for List {
                 marks.push(paint.faint("off"));
             }
             if node.linked {
-                marks.push("linked".to_owned());
+                marks.push(paint.faint("linked"));
             }
             if matches!(node.edits(), Edits::Since(_)) {
                 marks.push(paint.changed("edited"));
@@ -56,7 +56,11 @@ impl Command for List {
         }
         table.write(session.out)?;
         if shown == 0 {
-            session.note("no such custom node; `comfrey node add NODE` adds one")?;
+            let none = match (self.enabled, self.disabled, self.edited) {
+                (false, false, false) => "there is no custom node yet; `comfrey node add NODE` adds one",
+                _ => "there is no such custom node; `comfrey node list` shows all",
+            };
+            session.note(none)?;
         }
         Ok(Exit::Done)
     }

@@ -1,11 +1,13 @@
 //! `node update`: another version of a custom node.
 
+use std::path::Path;
+
 use crate::environment::manifest::{NodeFacts, NodeSource};
 use crate::environment::nodes::carried::{Carried, EditsHow};
 use crate::environment::nodes::clone::{self, Clone};
 use crate::environment::nodes::scripts::{self, INSTALL};
-use crate::environment::nodes::{Change, Node, NodeError, Request, required, steps};
-use crate::object::Entry;
+use crate::environment::nodes::{Change, Fetched, Node, NodeError, Request, required, steps};
+use crate::object::{Entry, ObjectId};
 use crate::ui::online::Network;
 use crate::ui::program::Command;
 use crate::ui::{Exit, Failure, Session};
@@ -118,16 +120,14 @@ impl Command for Update {
             false => scripts::scripts(around.store, &fetched.kept.tree)?,
         };
         warnings.extend(super::add::about_scripts(&node.key, &scripts, self.allow_scripts));
-        let before = shape::version(node);
         let version = fetched.kept.version.clone().or_else(|| fetched.kept.commit.clone());
-        let short = version.as_deref().map(|text| if text.len() == 40 { &text[..10] } else { text });
         let tree = entry.id;
         let step = steps::replace(node, entry, facts);
         let mut plan = Plan {
             change: Change::new(&at_work.nodes, &at_work.manifest, &[step])?.with_clone(follow.clone()),
             result: "updated",
             nodes: vec![node.key.clone()],
-            told: format!("{}: {} -> {}", node.key, or_unknown(&before), or_unknown(short.unwrap_or_default())),
+            told: told(node, &fetched, tree),
             version,
             scripts: scripts.clone(),
             warnings,
@@ -138,7 +138,7 @@ impl Command for Update {
             plan.require(session, &working, &node.name.base, &Wants::These(&requirements), self.packages)?;
         }
         if let (Some(clone), Some(follow), false) = (&clone, &follow, self.how.dry_run) {
-            clone.bring(follow, &node.entry.id, &tree)?;
+            clone.bring(follow)?;
         }
         let kept = over.map(|over| over.edited).unwrap_or_default();
         let runs = self.allow_scripts && scripts.contains(&INSTALL) && !node.name.disabled;
@@ -176,12 +176,36 @@ fn as_it_is(node: &Node) -> String {
                 "{key} follows {reference} and is at that version: {version}; `comfrey node update {key}@REF` brings another"
             )
         }
+        NodeSource::Archive { url } if version.is_empty() => format!("{key} is as it is at {url}"),
         _ => format!("{key} is at that version: {version}"),
     }
 }
 
-fn or_unknown(version: &str) -> &str {
-    if version.is_empty() { "an unknown version" } else { version }
+/// What came in the place of what.
+fn told(node: &Node, fetched: &Fetched, tree: ObjectId) -> String {
+    let key = &node.key;
+    let commit = |source: &NodeSource| match source {
+        NodeSource::Git { commit: Some(commit), .. } => Some(commit.chars().take(10).collect::<String>()),
+        _ => None,
+    };
+    let (before, after) = (commit(&node.origin.source), commit(&fetched.source));
+    match &fetched.source {
+        NodeSource::Git { reference, .. } if tree == node.entry.id && before == after => match reference {
+            Some(reference) => format!("{key} follows {reference} from now on; its files are the same"),
+            None => format!("{key} follows its main branch from now on; its files are the same"),
+        },
+        _ => {
+            let (old, new) = (&node.origin.version, &fetched.kept.version);
+            let text = |version: &Option<String>, commit: Option<String>| match (version, commit) {
+                // A version alone would not tell them apart.
+                (Some(version), Some(commit)) if old == new => format!("{version} ({commit})"),
+                (Some(version), _) => version.clone(),
+                (None, Some(commit)) => commit,
+                (None, None) => "an unknown version".to_owned(),
+            };
+            format!("{key}: {} -> {}", text(old, before), text(new, after))
+        }
+    }
 }
 
 /// What is to be had, by where the node came from.
@@ -192,7 +216,7 @@ fn request(node: &Node, version: Option<&str>, clone: Option<&Clone<'_>>) -> Res
     let version = version.filter(|_| !newest).map(str::to_owned);
     let followed = |followed: Option<String>| version.clone().or(followed.filter(|_| !newest));
     if node.linked {
-        return Err(none("its folder is a link to one in which someone works"));
+        return Err(none("its folder is a link to one in which someone works, and is what that is"));
     }
     match (clone, &node.origin.source) {
         (Some(clone), source) => {
@@ -212,6 +236,7 @@ fn request(node: &Node, version: Option<&str>, clone: Option<&Clone<'_>>) -> Res
         }
         (None, NodeSource::Archive { url }) => match crate::net::address::is_url(url) {
             true => Ok(Request::Download { url: url.clone() }),
+            false if Path::new(url).is_dir() => Ok(Request::Folder { path: url.into() }),
             false => Ok(Request::File { path: url.into() }),
         },
         (None, NodeSource::Development) => Err(none("it is someone's own work")),

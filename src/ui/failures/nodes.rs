@@ -48,13 +48,14 @@ impl From<NodeError> for Failure {
                 }
             }
             NodeError::Ambiguous { .. } => Failure::new(Exit::Usage, message).hint("name one of these"),
-            NodeError::AlreadyThere { key, disabled, .. } => {
+            NodeError::AlreadyThere { key, disabled, reference, .. } => {
                 let failure = Failure::new(Exit::Conflict, message);
+                let wanted = reference.map_or_else(|| key.clone(), |reference| format!("{key}@{reference}"));
                 match disabled {
                     true => failure.hint(format!(
-                        "`comfrey node enable {key}` switches it on; `comfrey node update {key}` brings another version"
+                        "`comfrey node enable {key}` switches it on; `comfrey node update {wanted}` brings what was asked for"
                     )),
-                    false => failure.hint(format!("`comfrey node update {key}` brings another version of it")),
+                    false => failure.hint(format!("`comfrey node update {wanted}` brings what was asked for")),
                 }
             }
             NodeError::FolderTaken { .. } => Failure::new(Exit::Conflict, message)

@@ -97,6 +97,23 @@ fn a_clone_goes_along_with_its_files_forward_and_back() {
 }
 
 #[test]
+fn each_undo_brings_a_clone_back_to_where_it_stood_then() {
+    let cloned = Cloned::new();
+    let stands = || cloned.stand();
+    let mut before = vec![stands()];
+    for reference in ["main", "v1"] {
+        cloned.update(&[&format!("my-git-node@{reference}")]).success();
+        before.push(stands());
+    }
+    assert_eq!(before[0].1, before[2].1, "the same commit, once on the branch and once on none");
+    for _ in 0..2 {
+        before.pop();
+        cloned.demo.comfrey(["undo"]).success();
+        assert_eq!(Some(&stands()), before.last());
+    }
+}
+
+#[test]
 fn what_was_edited_in_a_clone_survives_an_update_by_choice() {
     let cloned = Cloned::new();
     cloned.write("other.py", "other = 'mine'\n");

@@ -15,7 +15,7 @@ fn a_folder_to_work_in_is_linked_and_tracked_and_undo_takes_away_the_link_alone(
     demo.commit("before");
     let before = demo.files();
     let run = alone(&demo, &["node", "add", "../mine", "--dev"]).success();
-    assert!(run.stderr.contains("mine was added"), "{}", run.stderr);
+    assert!(run.stderr.contains("mine was added as a link to "), "{}", run.stderr);
     assert!(demo.comfyui().join("custom_nodes/mine").is_symlink());
     demo.sandbox.write("mine/more.py", "y = 1\n");
     demo.commit("tracked in full");
@@ -47,4 +47,17 @@ fn a_folder_to_work_in_is_linked_and_tracked_and_undo_takes_away_the_link_alone(
     assert!(manifest(&demo).contains("source = \"development\""));
     let run = alone(&demo, &["node", "add", "my-pack", "--dev"]).fails_with(2);
     assert!(run.stderr.contains("--dev wants a folder"), "{}", run.stderr);
+}
+
+#[test]
+fn a_folder_that_was_copied_is_copied_again_by_an_update() {
+    let demo = Installation::new();
+    demo.sandbox.write("mine/__init__.py", "x = 1\n");
+    alone(&demo, &["node", "add", "../mine"]).success();
+    demo.sandbox.write("mine/__init__.py", "x = 2\n");
+    alone(&demo, &["node", "update", "mine"]).success();
+    assert_eq!(std::fs::read(demo.comfyui().join("custom_nodes/mine/__init__.py")).unwrap(), b"x = 2\n");
+    demo.commit("with it");
+    let same = alone(&demo, &["node", "update", "mine"]).success();
+    assert!(same.stderr.contains("mine is as it is at "), "{}", same.stderr);
 }
