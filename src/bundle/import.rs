@@ -20,7 +20,7 @@ use crate::environment::transaction::{Transaction, TransactionError};
 use crate::models::index::Depth;
 use crate::models::{IndexedFile, Inventory, ModelIndex, ModelRoot};
 use crate::object::{Entry, EntryKind, EntryName, NameError, ObjectId, RelativePath};
-
+use crate::platform::folder::HAS_EXECUTABLE_FILES;
 use crate::resolve::rewriting::listed_value;
 use crate::store;
 use crate::workflow::rewrite::{RewriteError, rewrite};
@@ -310,7 +310,7 @@ impl Planning<'_, '_> {
             };
             let fate = match (is_taken(&place), node.bundled, node.tree) {
                 (true, bundled, tree) => {
-                    if tree.is_some() && self.tree_there(&place, kind)? == tree {
+                    if tree.is_some() && self.tree_there(&place, kind, tree)? == tree {
                         Fate::Identical
                     } else if bundled {
                         Fate::Conflict
@@ -330,8 +330,8 @@ impl Planning<'_, '_> {
         Ok(planned)
     }
 
-    /// The id of what is at `place`, read as a commit would.
-    fn tree_there(&self, place: &Path, kind: EntryKind) -> Result<Option<ObjectId>> {
+    /// The id of what is at `place`, read as a commit would that has `wanted` before it.
+    fn tree_there(&self, place: &Path, kind: EntryKind, wanted: Option<ObjectId>) -> Result<Option<ObjectId>> {
         if kind != EntryKind::Tree || !place.is_dir() {
             return Ok(std::fs::read(place).ok().map(|bytes| ObjectId::of_blob(&bytes)));
         }
@@ -339,6 +339,7 @@ impl Planning<'_, '_> {
             ignore: IgnoreRules::default(),
             weights: Weights::IN_NODES,
             models: self.around.policy,
+            executable_as_in: wanted.filter(|_| !HAS_EXECUTABLE_FILES),
             ..WriteOptions::default()
         };
         let written = write_tree(self.around.store, Mode::HashOnly, place, &options, self.around.observer)?;

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::history;
 use crate::object::{Encoded, Entry, Kind, ObjectId, Snapshot, Time, Tree};
+use crate::platform::folder::HAS_EXECUTABLE_FILES;
 use crate::resolve::{Automatic, Choose};
 use crate::store::Writer;
 use crate::worktree;
@@ -184,7 +185,11 @@ pub fn copies(
 
 /// True when a folder holds just what the entry says.
 fn is_copy(around: &Surroundings<'_>, folder: &Path, wanted: &Entry) -> bool {
-    let options = worktree::WriteOptions { ignore: worktree::IgnoreRules::nothing(), ..Default::default() };
+    let options = worktree::WriteOptions {
+        ignore: worktree::IgnoreRules::nothing(),
+        executable_as_in: (!HAS_EXECUTABLE_FILES).then_some(wanted.id),
+        ..Default::default()
+    };
     let read = worktree::write_tree(around.store, worktree::Mode::HashOnly, folder, &options, around.observer);
     read.is_ok_and(|written| written.id == wanted.id && written.problems.is_empty())
 }

@@ -11,11 +11,13 @@ use crate::catalog::Catalog;
 use crate::models::roots::ModelRoot;
 use crate::object::{Entry, EntryKind, EntryName, NameError, ObjectId, RelativePath, Tree};
 use crate::observer::Observer;
+use crate::platform::folder::HAS_EXECUTABLE_FILES;
 use crate::store::{LinkPolicy, Store, Writer};
-use crate::worktree::{self, IgnoreRules, KeepTree, Mode, Problem, Trees, walk_tree};
+use crate::worktree::{self, IgnoreRules, KeepTree, Mode, Problem, Trees, tree_at, walk_tree};
 
 use super::environment::{Environment, EnvironmentError};
 use super::fresh_trees::FreshTrees;
+use super::head::Head;
 use super::layout::Kind;
 use super::making::program;
 use super::restore_point::Links;
@@ -125,14 +127,19 @@ pub fn read<'a>(around: &Surroundings<'a>, keep: Keep<'_>) -> Result<State<'a>, 
         files: 0,
     };
     let places = around.places();
-    let mut reader = Reader { around, keep, state: &mut state };
+    let before = match HAS_EXECUTABLE_FILES {
+        true => None,
+        // A version that cannot be read says nothing; who needs it says why.
+        false => Head::of(around.store, around.environment.name().as_str()).ok().and_then(|head| head.tree()),
+    };
+    let mut reader = Reader { around, keep, before, state: &mut state };
     for name in [MANIFEST, UV_LOCK] {
         reader.file(name, &places.cec.join(name))?;
     }
     reader.workflows()?;
     reader.nodes(&places.custom_nodes)?;
     if let Some(folder) = &places.program
-        && let Some((id, size)) = reader.folder(folder, &program::program())?
+        && let Some((id, size)) = reader.folder(&RelativePath::new(COMFYUI)?, folder, &program::program())?
     {
         reader.insert(COMFYUI, EntryKind::Tree, id, size)?;
     }
@@ -152,6 +159,8 @@ impl State<'_> {
 struct Reader<'s, 'r, 'a> {
     around: &'r Surroundings<'a>,
     keep: Keep<'r>,
+    /// The tree of the last version, which tells what is executable where the system does not.
+    before: Option<ObjectId>,
     state: &'s mut State<'a>,
 }
 
@@ -175,15 +184,19 @@ impl Reader<'_, '_, '_> {
         Ok(())
     }
 
-    /// The tree of a folder; nothing for an absent or empty one, so that a folder that ComfyUI makes on its own is no change.
+    /// The tree of a folder that stands at `at` in a snapshot; nothing for an absent or empty one, so that a folder that ComfyUI makes on its own is no change.
     fn folder(
         &mut self,
+        at: &RelativePath,
         folder: &Path,
         options: &worktree::WriteOptions,
     ) -> Result<Option<(ObjectId, u64)>, StateError> {
         if !folder.is_dir() {
             return Ok(None);
         }
+        let was = self.before.and_then(|before| tree_at(self.around.store, &before, at).ok().flatten());
+        let executable_as_in = was.filter(|entry| entry.kind == EntryKind::Tree).map(|entry| entry.id);
+        let options = &worktree::WriteOptions { executable_as_in, ..options.clone() };
         let Surroundings { store, observer, .. } = *self.around;
         let written = match self.keep {
             Keep::Stored(writer) => {
@@ -224,8 +237,8 @@ impl Reader<'_, '_, '_> {
         let options = worktree::WriteOptions::default();
         let mut users = Vec::new();
         for found in self.around.environment.workflows_dirs()? {
-            let Some((id, size)) = self.folder(&found.folder, &options)? else { continue };
             let at = RelativePath::new(found.snapshot_path())?;
+            let Some((id, size)) = self.folder(&at, &found.folder, &options)? else { continue };
             self.list_workflows(&at, &found.folder, &id)?;
             if at.as_str() == WORKFLOWS {
                 self.insert(WORKFLOWS, EntryKind::Tree, id, size)?;
@@ -270,7 +283,7 @@ impl Reader<'_, '_, '_> {
             models: self.around.policy,
             ..Default::default()
         };
-        let Some((id, size)) = self.folder(custom_nodes, &options)? else { return Ok(()) };
+        let Some((id, size)) = self.folder(&RelativePath::new(NODES)?, custom_nodes, &options)? else { return Ok(()) };
         let (id, size) = self.follow_links(custom_nodes, id, size, &options)?;
         self.insert(NODES, EntryKind::Tree, id, size)
     }
@@ -292,9 +305,9 @@ impl Reader<'_, '_, '_> {
         let mut entries = nodes.into_entries();
         for name in links {
             let target = std::fs::read_link(custom_nodes.join(&name)).unwrap_or_default();
-            let path = RelativePath::new(format!("{NODES}/{name}"))?;
-            self.state.linked.insert(path, target.to_string_lossy().into_owned());
-            let tree = self.folder(&custom_nodes.join(&name), options)?;
+            let at = RelativePath::new(format!("{NODES}/{name}"))?;
+            let tree = self.folder(&at, &custom_nodes.join(&name), options)?;
+            self.state.linked.insert(at, target.to_string_lossy().into_owned());
             entries.retain(|entry| entry.name != name);
             entries.extend(tree.map(|(id, size)| Entry { name, kind: EntryKind::Tree, id, size }));
         }

@@ -350,6 +350,8 @@ mod tests {
         );
     }
 
+    // Not on Windows: it has neither a backslash in names nor bytes that are no text.
+    // Instead: nothing; such a name cannot come about.
     #[test]
     #[cfg(target_os = "linux")]
     fn names_that_no_workflow_can_write_are_named() {

@@ -221,10 +221,9 @@ pub fn allow_removal(path: &Path, metadata: &Metadata) -> io::Result<()> {
     Ok(())
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::PermissionsExt;
 
     #[test]
     fn a_file_made_aside_is_readable_by_whoever_may_read_a_new_one() {
@@ -232,7 +231,7 @@ mod tests {
         let plain = dir.path().join("plain");
         std::fs::write(&plain, "").unwrap();
         let aside = new_aside(dir.path(), ".new-").unwrap();
-        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode();
-        assert_eq!(mode(aside.path()), mode(&plain));
+        let permissions = |path: &Path| std::fs::metadata(path).unwrap().permissions();
+        assert_eq!(permissions(aside.path()), permissions(&plain));
     }
 }

@@ -229,6 +229,8 @@ mod guarded {
     }
 }
 
+// Not on Windows: only Linux maps files into memory, so that nothing can be torn.
+// Instead: the tests of `reading` read the same files elsewhere.
 #[cfg(all(test, target_os = "linux", target_pointer_width = "64"))]
 mod tests {
     use super::*;

@@ -39,6 +39,8 @@ mod linux {
         python && above.is_some_and(|above| above == comfyui)
     }
 
+    // Not on Windows: a ComfyUI that others started is not looked for there; what it has open cannot be replaced.
+    // Instead: `a_node_whose_folder_is_open_in_another_program_stays_as_it_is`, and the record of those that Comfrey started.
     #[cfg(test)]
     mod tests {
         use super::super::running_comfyui;

@@ -269,7 +269,6 @@ mod tests {
     }
 
     #[test]
-    #[cfg(target_os = "linux")]
     fn what_lies_in_memory_is_lent_and_what_is_cut_off_is_not() {
         let (file, stamp) = large(7, 1 << 20);
         let reader = Reader::new(&file, &stamp);

@@ -25,6 +25,8 @@ fn make_symlink(target: &Path, place: &Path) -> io::Result<()> {
 }
 
 /// Whether [`symlink`] makes links. Windows wants a right for it, and Wine says that it has made them and has not.
+/// Instead: `a_link_is_removed_and_what_it_leads_to_stays` sees there that nothing is left of the attempt, and tests of environments that
+/// models are found through `extra_model_paths.yaml`.
 pub fn links_can_be_made(test: &str) -> bool {
     let dir = tempfile::tempdir().unwrap();
     let place = dir.path().join("link");

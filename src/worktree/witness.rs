@@ -229,6 +229,8 @@ mod tests {
         }
     }
 
+    // Not on Windows: its folders are not trusted to keep their times, and no witness is written.
+    // Instead: `what_did_not_change_is_not_read_again` in `write_tree`.
     #[test]
     #[cfg(target_os = "linux")]
     fn every_change_is_seen_past_the_witness() {
@@ -271,6 +273,8 @@ mod tests {
         }
     }
 
+    // Not on Windows: its folders are not trusted to keep their times, and no witness is written.
+    // Instead: `what_did_not_change_is_not_read_again` in `write_tree`.
     #[test]
     #[cfg(target_os = "linux")]
     fn a_damaged_witness_is_not_heard_and_young_files_and_problems_have_none() {

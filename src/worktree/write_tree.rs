@@ -15,6 +15,7 @@ use super::Error;
 use super::build::KeepTree;
 use super::ignore::IgnoreRules;
 use super::problem::{Problem, Reason};
+use super::tree_at::Trees;
 use super::walk::{FoundFile, FoundFolder, Walked, walk};
 use super::weights::Weights;
 use super::witness::Witness;
@@ -47,6 +48,9 @@ pub struct WriteOptions {
     pub files: LinkPolicy,
     /// The same for `model` entries, which are many times larger and are not edited in place.
     pub models: LinkPolicy,
+    /// A tree whose executable files are executable in the new one too, for a system on which no file is: what was made elsewhere is then
+    /// still the same (invariant W8).
+    pub executable_as_in: Option<ObjectId>,
 }
 
 impl Default for WriteOptions {
@@ -56,6 +60,7 @@ impl Default for WriteOptions {
             weights: Weights::default(),
             files: LinkPolicy::Copy,
             models: LinkPolicy::Auto,
+            executable_as_in: None,
         }
     }
 }
@@ -103,8 +108,9 @@ pub fn write_tree(
     options: &WriteOptions,
     observer: &dyn Observer,
 ) -> Result<Written, Error> {
-    let witness =
-        Folder::open(root).ok().and_then(|folder| Some((Witness::of(store.dir(), &folder, options)?, folder)));
+    // What it has seen says nothing of another tree.
+    let opened = Folder::open(root).ok().filter(|_| options.executable_as_in.is_none());
+    let witness = opened.and_then(|folder| Some((Witness::of(store.dir(), &folder, options)?, folder)));
     if let (Mode::HashOnly, Some((witness, folder))) = (mode, &witness)
         && let Some(written) = witness.still_holds(folder, observer)?
     {
@@ -114,6 +120,9 @@ pub fn write_tree(
     observer.started("listing", Unit::Items, None);
     let mut walked = walk(root, &options.ignore, observer)?;
     observer.finished();
+    if let Some(tree) = &options.executable_as_in {
+        mark_executable(store, tree, &mut walked);
+    }
     let mut problems = std::mem::take(&mut walked.problems);
     let mut contents = Contents::known(store, mode, &walked)?;
     let read =
@@ -133,6 +142,30 @@ pub fn write_tree(
         witness.testify(&walked, &written, began);
     }
     Ok(written)
+}
+
+/// Marks those files as executable that are so in a tree. What the store does not hold of it says nothing.
+fn mark_executable(store: &Store, tree: &ObjectId, walked: &mut Walked) {
+    let mut order: Vec<usize> = (0..walked.folders.len()).collect();
+    order.sort_by_key(|&number| walked.folders[number].depth);
+    let mut trees: Vec<Option<Tree>> = Vec::new();
+    trees.resize_with(walked.folders.len(), || None);
+    for number in order {
+        let folder = &mut walked.folders[number];
+        let id = match &folder.name {
+            None => Some(*tree),
+            Some(name) => trees[folder.parent as usize]
+                .as_ref()
+                .and_then(|above| above.get(name.as_str()))
+                .filter(|entry| entry.kind == EntryKind::Tree)
+                .map(|entry| entry.id),
+        };
+        trees[number] = id.and_then(|id| store.tree(&id).ok());
+        let Some(was) = &trees[number] else { continue };
+        for file in &mut folder.files {
+            file.executable |= was.get(file.name.as_str()).is_some_and(|entry| entry.kind == EntryKind::Executable);
+        }
+    }
 }
 
 /// A file's bytes, as far as a tree knows them.
@@ -544,6 +577,30 @@ mod tests {
         }
         let only = write_tree(&store, Mode::HashOnly, &place.path().join("root"), &options, &Silent).unwrap();
         assert_eq!((only.id, only.size), (written.id, written.size));
+    }
+
+    #[test]
+    fn what_was_executable_stays_so_where_the_system_does_not_tell() {
+        let (place, store) = sandbox();
+        write(&place, "b/run.sh", "#!");
+        write(&place, "b/c.txt", "hello");
+        write(&place, "a", "x");
+        let plain = stored(&place, &store, &WriteOptions::default());
+        let writer = store.writer().unwrap();
+        let tree = |id: &ObjectId| store.tree(id).unwrap();
+        let mut inner = tree(&tree(&plain.id).get("b").unwrap().id).into_entries();
+        inner.iter_mut().filter(|entry| entry.name.as_str() == "run.sh").for_each(|e| e.kind = EntryKind::Executable);
+        let inner = writer.put_value(&Tree::new(inner).unwrap()).unwrap();
+        let mut outer = tree(&plain.id).into_entries();
+        outer.iter_mut().filter(|entry| entry.name.as_str() == "b").for_each(|entry| entry.id = inner);
+        let elsewhere = writer.put_value(&Tree::new(outer).unwrap()).unwrap();
+        writer.publish().unwrap();
+        let options = WriteOptions { executable_as_in: Some(elsewhere), ..WriteOptions::default() };
+        assert_eq!(stored(&place, &store, &options).id, elsewhere);
+        // Edited, it is executable all the same.
+        write(&place, "b/run.sh", "#!/bin/sh");
+        let edited = stored(&place, &store, &options);
+        assert!(lines(&store, &edited.id).contains(&"executable b/run.sh 9".to_owned()));
     }
 
     #[test]

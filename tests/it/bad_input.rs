@@ -85,22 +85,22 @@ fn a_mistake_in_the_settings_stops_no_plumbing() {
     }
 }
 
-#[cfg(unix)]
 #[test]
 fn models_found_by_find_go_into_the_store() {
     let sandbox = Sandbox::new();
     comfrey::store::Store::create(&sandbox.join(".comfrey")).unwrap();
-    for name in ["a b.safetensors", "sub/line\nfeed.safetensors", "sub/readme.txt"] {
+    let names = ["a b.safetensors", if cfg!(windows) { "sub/ö.safetensors" } else { "sub/line\nfeed.safetensors" }];
+    for name in names.into_iter().chain(["sub/readme.txt"]) {
         sandbox.write(format!("models/{name}"), name);
     }
-    let script = "find models -name '*.safetensors' -print0 | comfrey hash-object -w -z --stdin-paths";
+    // A name may hold a line's end where names end with NUL.
+    let script = match cfg!(windows) {
+        true => "dir /s /b models\\*.safetensors | comfrey hash-object -w --stdin-paths",
+        false => "find models -name '*.safetensors' -print0 | comfrey hash-object -w -z --stdin-paths",
+    };
     let run = sandbox.shell(script).success();
-    let mut ids: Vec<&str> = run.stdout.split('\0').filter(|id| !id.is_empty()).collect();
-    if ids.len() == 1 {
-        ids = run.stdout.lines().collect();
-    }
-    let mut wanted =
-        ["a b.safetensors", "sub/line\nfeed.safetensors"].map(|text| ObjectId::of_blob(text.as_bytes()).to_hex());
+    let mut ids: Vec<&str> = run.stdout.split(['\0', '\n']).filter(|id| !id.is_empty()).collect();
+    let mut wanted = names.map(|text| ObjectId::of_blob(text.as_bytes()).to_hex());
     ids.sort_unstable();
     wanted.sort();
     assert_eq!(ids, wanted);

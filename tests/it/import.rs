@@ -10,7 +10,7 @@ use crate::bundle::{Carried, FLOW};
 #[cfg(target_os = "linux")]
 use crate::installation::StartedByHand;
 use crate::installation::{collect, difference};
-use crate::support::Run;
+use crate::support::{Run, listed_in_json};
 
 type Files = BTreeMap<String, Vec<u8>>;
 
@@ -175,6 +175,8 @@ fn an_import_is_one_operation_that_undo_takes_back_and_redo_brings_back() {
     assert_eq!(difference(&scene.files(), &after), Vec::<String>::new());
 }
 
+// Not on Windows: a ComfyUI that others started is not looked for there.
+// Instead: `files_are_not_rewritten_under_a_running_comfyui` in `run`, which asks the same question.
 #[cfg(target_os = "linux")]
 #[test]
 fn while_its_comfyui_runs_nothing_is_imported_unless_it_is_stopped() {
@@ -224,7 +226,10 @@ fn a_model_where_this_comfyui_does_not_look_is_told_and_no_workflow_names_it() {
     assert!(run.stdout.contains(place.to_str().unwrap()), "{}", run.stdout);
     assert!(run.stderr.contains("extra_model_paths.yaml"), "{}", run.stderr);
     let flow = carried.sandbox.read("two/user/default/workflows/flow.json");
-    assert_eq!(String::from_utf8(flow).unwrap(), FLOW.replace("sd.safetensors", "other/renamed.safetensors"));
+    assert_eq!(
+        String::from_utf8(flow).unwrap(),
+        FLOW.replace("sd.safetensors", &listed_in_json("other/renamed.safetensors"))
+    );
     let shown = carried.import("x.tar.zst", &["--json"]);
     assert_eq!(shown.code, 4, "{}", shown.stderr);
 }

@@ -25,6 +25,7 @@ mod node;
 mod own_python;
 mod parse_workflow;
 mod plumbing_commit;
+mod portable;
 mod python;
 mod resolve;
 mod rollback;

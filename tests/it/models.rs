@@ -141,8 +141,10 @@ fn models_that_differ_between_the_samples_are_two() {
     assert_ne!(fields[0][3], fields[1][3], "different ids");
 }
 
+// Not on Windows: it has neither quotes nor line breaks in names.
+// Instead: the other names, in `odd_files_and_folders_are_taken_as_they_are`.
 #[test]
-#[cfg(unix)] // Windows has no such names.
+#[cfg(unix)]
 fn a_path_that_cannot_stand_in_a_line_is_quoted_unless_records_end_with_nul() {
     let sandbox = sandbox();
     sandbox.write("odd/loras/a \"b\"\n.pt", "x");
@@ -396,7 +398,8 @@ fn a_run_killed_at_any_step_leaves_whole_files() {
                 command
             });
             whole(&demo);
-            if run.code != -1 {
+            let was_killed = if cfg!(windows) { run.code > 100 || run.code < 0 } else { run.code == -1 };
+            if !was_killed {
                 assert!(step > 3, "{what} has {step} steps: {}", run.stderr);
                 break;
             }

@@ -12,6 +12,8 @@ fn script() -> &'static str {
     rest.split_once("```").unwrap().0
 }
 
+// Not on Windows: the documented script is one of `sh`.
+// Instead: its pipelines were tried by hand in `cmd` (docs/portability.md).
 #[cfg(unix)]
 #[test]
 fn plumbing_makes_the_same_snapshot_as_commit() {

@@ -39,7 +39,7 @@ fn sync_gives_an_adopted_comfyui_a_python_of_its_own_with_what_it_and_its_nodes_
     let manifest = std::fs::read_to_string(demo.folder().join(".cec/pyproject.toml")).unwrap();
     assert!(manifest.contains("node-impact = [\n    \"bar>=1\",\n]"), "{manifest}");
     let facts = std::fs::read_to_string(demo.folder().join("environment.toml")).unwrap();
-    assert!(facts.contains("python = \".venv"), "{facts}");
+    assert!(facts.contains("python = \".venv") || facts.contains("python = '.venv"), "{facts}");
 
     let nothing = demo.comfrey(["sync"]).success();
     assert!(nothing.stdout.starts_with("Nothing to do"), "{nothing:?}");
@@ -185,6 +185,8 @@ fn status_sees_what_other_hands_did_and_runs_nothing_for_it() {
     assert_eq!(demo.installed(), ["bar 1.0", "foo 1.0", "torch 2.9.0"]);
 }
 
+// Not on Windows: the program in uv's place is a script of `sh`.
+// Instead: `a_python_that_cannot_be_made_takes_the_environment_with_it`, whose script is also one of `cmd`.
 #[cfg(unix)]
 #[test]
 fn when_uv_fails_everything_is_put_back_and_its_last_lines_are_shown() {
@@ -221,6 +223,8 @@ fn when_uv_fails_everything_is_put_back_and_its_last_lines_are_shown() {
     assert_eq!(crate::installation::difference(&before, &demo.files()), Vec::<String>::new());
 }
 
+// Not on Windows: the program in uv's place is a script of `sh`.
+// Instead: `a_python_that_cannot_be_made_takes_the_environment_with_it`, whose script is also one of `cmd`.
 #[cfg(unix)]
 #[test]
 fn a_command_killed_while_uv_works_is_undone_by_the_next() {
@@ -238,6 +242,8 @@ fn a_command_killed_while_uv_works_is_undone_by_the_next() {
     assert_eq!(crate::installation::difference(&before, &demo.files()), Vec::<String>::new());
 }
 
+// Not on Windows: the program in uv's place is a script of `sh`.
+// Instead: `a_python_that_cannot_be_made_takes_the_environment_with_it`, whose script is also one of `cmd`.
 #[cfg(unix)]
 #[test]
 fn ctrl_c_stops_uv_and_leaves_all_as_it_was() {
@@ -265,6 +271,8 @@ fn ctrl_c_stops_uv_and_leaves_all_as_it_was() {
     assert_eq!(crate::installation::difference(&before, &demo.files()), Vec::<String>::new());
 }
 
+// Not on Windows: the program in uv's place is a script of `sh`.
+// Instead: `a_python_that_cannot_be_made_takes_the_environment_with_it`, whose script is also one of `cmd`.
 #[cfg(unix)]
 #[test]
 fn a_torch_backend_brings_its_own_build_of_the_locked_torch() {
@@ -332,6 +340,8 @@ fn where_there_is_no_uv_it_is_said_how_to_have_one() {
     }
 }
 
+// Not on Windows: the program in uv's place is a script of `sh`.
+// Instead: `a_python_that_cannot_be_made_takes_the_environment_with_it`, whose script is also one of `cmd`.
 #[cfg(unix)]
 #[test]
 fn uv_is_installed_into_the_workspace_once_with_the_machines_pip() {

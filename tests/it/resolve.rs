@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::documents::{documented, same_fields};
 use crate::installation::Installation;
-use crate::support::Run;
+use crate::support::{Run, listed, listed_in_json};
 
 /// The editor's format, with one node that loads a LoRA.
 fn with_lora(lora: &str) -> String {
@@ -100,12 +100,14 @@ fn a_rewrite_changes_the_value_alone_and_undo_takes_it_back() {
     std::fs::remove_file(demo.comfyui().join("models/loras/x/twice.safetensors")).unwrap();
     let before = demo.files();
     let run = demo.comfrey(["workflow", "resolve", "twice", "--rewrite", "--dry-run"]).success();
-    assert!(run.stdout.contains("node 7 would say y/twice.safetensors instead of twice.safetensors"), "{}", run.stdout);
+    let wanted = listed("y/twice.safetensors");
+    let said = |how: &str| format!("node 7 {how} {wanted} instead of twice.safetensors");
+    assert!(run.stdout.contains(&said("would say")), "{}", run.stdout);
     assert_eq!(demo.files(), before);
     let run = demo.comfrey(["workflow", "resolve", "twice", "--rewrite"]).success();
-    assert!(run.stdout.contains("node 7 says y/twice.safetensors instead of twice.safetensors"), "{}", run.stdout);
+    assert!(run.stdout.contains(&said("says")), "{}", run.stdout);
     let text = std::fs::read_to_string(demo.comfyui().join(TWICE)).unwrap();
-    assert_eq!(text, with_lora("y/twice.safetensors"));
+    assert_eq!(text, with_lora(&listed_in_json("y/twice.safetensors")));
     let mut others = demo.comfyui_files();
     assert_eq!(others.insert(format!("ComfyUI/{TWICE}"), with_lora("twice.safetensors").into()), Some(text.into()));
     assert_eq!(others.iter().filter(|(name, bytes)| before.get(*name) != Some(bytes)).count(), 0);

@@ -9,6 +9,16 @@ use std::process::{Command, Stdio};
 
 use comfrey::object::{Encoded, Entry, EntryKind, EntryName, ObjectId, Operation, RefTarget, Snapshot, Time, Tree};
 
+/// A model's path below its folder as ComfyUI lists it on this system, and so as workflows name it.
+pub fn listed(path: &str) -> String {
+    path.replace('/', std::path::MAIN_SEPARATOR_STR)
+}
+
+/// The same as JSON holds it in a text.
+pub fn listed_in_json(path: &str) -> String {
+    listed(path).replace('\\', "\\\\")
+}
+
 /// An entry of a tree.
 pub fn entry(name: &str, kind: EntryKind, id: ObjectId, size: u64) -> Entry {
     Entry { name: EntryName::new(name).unwrap(), kind, id, size }
@@ -122,6 +132,16 @@ impl Sandbox {
         S: AsRef<OsStr>,
     {
         Run::with_input(self.comfrey_command(arguments), input.as_ref())
+    }
+
+    /// A program that is a script of the system's shell: `sh`, on Windows `cmd`.
+    pub fn script(&self, name: &str, sh: &str, cmd: &str) -> PathBuf {
+        if cfg!(windows) {
+            return self.write(format!("{name}.cmd"), format!("@echo off\r\n{}\r\n", cmd.replace('\n', "\r\n")));
+        }
+        let path = self.write(name, format!("#!/bin/sh\n{sh}\n"));
+        comfrey::platform::file_system::make_executable(&path).unwrap();
+        path
     }
 
     /// Runs a script of the system's shell (`sh`, on Windows `cmd`) in which `comfrey` is the program under test.

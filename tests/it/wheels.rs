@@ -13,6 +13,9 @@ pub struct Wheels {
 }
 
 /// The machine's uv; nothing, said loudly, where there is none. With `COMFREY_REQUIRE_ALL` its absence is a failure.
+///
+/// Under Wine there is none: uv for Windows wants a Python for Windows, which cannot be had there.
+/// Instead: `a_python_that_cannot_be_made_takes_the_environment_with_it` runs every step with a script in uv's place.
 pub fn uv() -> Option<PathBuf> {
     let named = std::env::var_os("COMFREY_UV").map(PathBuf::from).filter(|path| path.is_file());
     let name = format!("uv{}", std::env::consts::EXE_SUFFIX);

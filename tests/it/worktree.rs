@@ -155,6 +155,8 @@ fn a_dry_run_stores_nothing_and_says_what_it_would_do() {
     assert!(!sandbox.join("out/x").exists());
 }
 
+// Not on Windows: it has no such names.
+// Instead: `names_that_this_system_cannot_hold_are_named_before_anything_is_written`.
 #[test]
 #[cfg(unix)]
 fn names_that_no_tree_holds_are_errors_and_unsafe_ones_warnings() {
@@ -186,6 +188,8 @@ fn names_that_no_tree_holds_are_errors_and_unsafe_ones_warnings() {
     assert_eq!(sandbox.read("out/line\nfeed"), b"x");
 }
 
+// Not on Windows: it has no pipes as files.
+// Instead: `a_folder_that_is_not_there_is_an_error` and the link tests.
 #[test]
 #[cfg(unix)]
 fn loops_of_links_fifos_and_folders_that_are_not_there() {
@@ -281,6 +285,8 @@ fn a_damaged_object_keeps_everything_as_it_was() {
     );
 }
 
+// Not on Windows: a folder that is read-only may be written to there.
+// Instead: `a_failure_while_placing_is_taken_back`, and files that are open.
 #[test]
 #[cfg(unix)]
 fn a_folder_that_may_not_be_written_is_named_and_left() {

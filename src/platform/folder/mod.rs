@@ -38,6 +38,9 @@ pub struct Status {
     pub stamp: FileStamp,
 }
 
+/// Whether this system has files that are executable and others that are not.
+pub const HAS_EXECUTABLE_FILES: bool = cfg!(unix);
+
 /// A name found in a folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listed {

@@ -162,8 +162,7 @@ fn end(home: &Folder, home_path: &Path, name: &OsStr, lock: LockFile) -> io::Res
         Some(steps) => Ending::new(home, home_path, &folder, &steps)?.go()?,
     };
     drop(folder);
-    remove_all(home, name)?;
-    drop(lock);
+    remove_all(home, name, Some(lock))?;
     Ok(outcome)
 }
 

@@ -251,7 +251,9 @@ impl Target {
                 }
                 names.reverse();
                 let above_path = crate::platform::paths::full(above).map_err(fail)?;
-                Ok(Target { path: dir.to_owned(), existing: None, above: open(&above_path)?, above_path, names })
+                // A file in the place of a folder: some systems say so only now.
+                let above = Folder::open(&above_path).map_err(fail)?;
+                Ok(Target { path: dir.to_owned(), existing: None, above, above_path, names })
             }
             Err(error) => Err(fail(error)),
         }

@@ -226,6 +226,9 @@ impl<'a> Stage<'a> {
     fn whole_folder(&self, target: &Target, plan: &Plan, number: usize, put: &Put) -> Result<Pending, Error> {
         let name = OsString::from(number.to_string());
         let (id, shown) = (put.entry.id, plan.path_of_put(put));
+        if target.existing.is_some() {
+            self.can_be_named(&put.entry, &shown)?;
+        }
         if target.existing.is_some() || target.names.len() < 2 {
             let shown = if target.existing.is_some() { shown } else { PathBuf::new() };
             return Ok(Pending { above: None, above_path: PathBuf::new(), name, tree: id, shown });
@@ -283,6 +286,9 @@ impl<'a> Stage<'a> {
             .collect::<Result<_, _>>()?;
         let mut staged = Staged::default();
         parts.into_iter().for_each(|part| staged.take(part));
+        for entry in entries.iter().filter(is_folder) {
+            self.can_be_named(entry, &pending.shown.join(&entry.name))?;
+        }
         let above_path = pending.above_path.join(&pending.name);
         let inner = entries.iter().filter(is_folder).map(|entry| Pending {
             above: Some(folder.clone()),
@@ -312,15 +318,21 @@ impl<'a> Stage<'a> {
         Ok(staged)
     }
 
+    /// Files and folders alike: Windows would make a folder of a name that nobody could open or delete there.
+    fn can_be_named(&self, entry: &Entry, shown: &Path) -> Result<(), Error> {
+        match names::refused_here(entry.name.as_str()) {
+            Some(hazard) => Err(Error::RefusedName { path: self.shown(shown), hazard }),
+            None => Ok(()),
+        }
+    }
+
     /// Writes one file or link as `name` in `folder`; `shown` is where it will lie.
     fn one_entry(&self, folder: &Folder, name: &OsStr, entry: &Entry, shown: &Path) -> Result<Made, Error> {
         if self.observer.interrupted() {
             return Err(Error::Interrupted);
         }
         let shown = shown.join(&entry.name);
-        if let Some(hazard) = names::refused_here(entry.name.as_str()) {
-            return Err(Error::RefusedName { path: self.shown(&shown), hazard });
-        }
+        self.can_be_named(entry, &shown)?;
         let fail = |source| Error::Io { path: self.shown(&shown), source };
         let made = match entry.kind {
             EntryKind::Symlink => {
@@ -417,9 +429,7 @@ impl<'a> Stage<'a> {
     /// Removes the staging folder and everything in it. Inner folders are first moved to the top, so that depth costs neither
     /// stack nor open files.
     pub fn remove(&mut self) -> io::Result<()> {
-        let removed = remove_all(&self.home, &self.name);
-        self.lock = None;
-        removed
+        remove_all(&self.home, &self.name, self.lock.take())
     }
 
     /// Leaves the folder to its user.
@@ -435,8 +445,9 @@ impl<'a> Stage<'a> {
     }
 }
 
-/// Removes a folder with all that is in it.
-pub(super) fn remove_all(home: &Folder, name: &OsStr) -> io::Result<()> {
+/// Removes a folder with all that is in it. `lock` is that on its file, held until the file goes: where a file that is open stays until it
+/// is closed, the folder could not be removed around it.
+pub(super) fn remove_all(home: &Folder, name: &OsStr, lock: Option<LockFile>) -> io::Result<()> {
     let top = home.open_folder(name)?;
     // First what says that there is more to do; last what says that it is ours, so that after a crash here the next one goes on.
     let remove = |name: &str| match top.remove_file(name.as_ref()) {
@@ -474,9 +485,16 @@ pub(super) fn remove_all(home: &Folder, name: &OsStr) -> io::Result<()> {
             top.remove_folder(&name)?;
         }
     }
-    remove(leftover::LOCK)?;
+    match lock {
+        Some(lock) => lock.remove()?,
+        None => remove(leftover::LOCK)?,
+    }
     drop(top);
-    home.remove_folder(name)
+    match home.remove_folder(name) {
+        // An empty folder without a lock is anybody's to remove.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        done => done,
+    }
 }
 
 /// Passes on the wish to stop, and nothing else.

@@ -122,6 +122,8 @@ fn requirements_that_name_a_path_an_index_or_an_address_are_left_out_by_name_and
     assert!(manifest(&demo.demo).contains("node-odd = [\n    \"bar\",\n]"), "{}", manifest(&demo.demo));
 }
 
+// Not on Windows: the program in uv's place is a script of `sh`.
+// Instead: `a_python_that_cannot_be_made_takes_the_environment_with_it`, whose script is also one of `cmd`.
 #[cfg(unix)]
 #[test]
 fn uv_that_is_killed_or_finds_no_network_ends_an_addition_with_all_as_it_was() {
@@ -158,6 +160,8 @@ fn uv_that_is_killed_or_finds_no_network_ends_an_addition_with_all_as_it_was() {
     assert_eq!(demo.installed(), ["bar 1.0", "foo 1.0"]);
 }
 
+// Not on Windows: the program in uv's place is a script of `sh`.
+// Instead: `a_python_that_cannot_be_made_takes_the_environment_with_it`, whose script is also one of `cmd`.
 #[cfg(unix)]
 #[test]
 fn an_addition_that_dies_with_its_uv_is_undone_by_the_next_command() {
@@ -174,6 +178,8 @@ fn an_addition_that_dies_with_its_uv_is_undone_by_the_next_command() {
     demo.comfrey(["node", "add", "./wants-bar.zip"]).success();
 }
 
+// Not on Windows: the program in uv's place is a script of `sh`.
+// Instead: `a_python_that_cannot_be_made_takes_the_environment_with_it`, whose script is also one of `cmd`.
 #[cfg(unix)]
 #[test]
 fn a_disk_that_is_full_once_packages_come_is_told_and_all_is_as_it_was() {

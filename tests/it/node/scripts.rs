@@ -6,24 +6,26 @@ use crate::loopback::Loopback;
 use super::sources::{alone, archive, everything, json, unchanged, zipped};
 
 /// The environment gets a Python that lets the system's shell run scripts.
-#[cfg(unix)]
 fn with_python(demo: &Installation) {
-    use std::os::unix::fs::PermissionsExt;
-    let python = demo.sandbox.write("python", "#!/bin/sh\necho \"ran $1 in $COMFYUI_PATH\"\n. ./$1\n");
-    std::fs::set_permissions(&python, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let cmd =
+        "echo ran %1 in %COMFYUI_PATH%\ncopy /y %1 \"%~dp0run.cmd\" >nul\ncall \"%~dp0run.cmd\"\nexit /b %errorlevel%";
+    let python = demo.sandbox.script("python", "echo \"ran $1 in $COMFYUI_PATH\"\n. ./$1", cmd);
     let facts = demo.sandbox.join("work/environments/demo/environment.toml");
     let text = std::fs::read_to_string(&facts).unwrap();
-    std::fs::write(&facts, format!("{text}python = \"{}\"\n", python.display())).unwrap();
+    std::fs::write(&facts, format!("{text}python = '{}'\n", python.display())).unwrap();
 }
 
-#[cfg(unix)]
 #[test]
 fn an_install_script_runs_only_with_consent_and_its_failure_puts_everything_back() {
     let demo = Installation::new();
     with_python(&demo);
     let node = |script: &str| zipped(&[("__init__.py", ""), ("install.py", script), ("prestartup_script.py", "")]);
     demo.sandbox.write("work/good.zip", node("echo made > made.txt\n"));
-    demo.sandbox.write("work/bad.zip", node("echo half > half.txt; echo it broke >&2; exit 3\n"));
+    let bad = match cfg!(windows) {
+        true => "@echo half > half.txt\r\n@echo it broke 1>&2\r\n@exit /b 3\r\n",
+        false => "echo half > half.txt; echo it broke >&2; exit 3\n",
+    };
+    demo.sandbox.write("work/bad.zip", node(bad));
     let run = alone(&demo, &["node", "add", "./good.zip"]).success();
     assert!(run.stderr.contains("install.py, which was not run"), "{}", run.stderr);
     assert!(run.stderr.contains("prestartup_script.py, which ComfyUI runs at every start"), "{}", run.stderr);
@@ -40,6 +42,8 @@ fn an_install_script_runs_only_with_consent_and_its_failure_puts_everything_back
     unchanged(&demo, &before, &run);
 }
 
+// Not on Windows: its script is one of `sh`.
+// Instead: `an_install_script_runs_only_with_consent_and_its_failure_puts_everything_back`.
 #[cfg(unix)]
 #[test]
 fn what_an_install_script_made_is_no_edit_and_stays_with_another_version() {

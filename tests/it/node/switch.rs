@@ -1,5 +1,7 @@
 //! Off and on, and away.
 
+use std::path::Path;
+
 use crate::installation::{Installation, difference};
 
 use super::sources::{alone, everything, manifest, unchanged};
@@ -46,23 +48,32 @@ fn what_no_snapshot_holds_is_deleted_by_force_only() {
     assert!(demo.exists("custom_nodes/Other/__init__.py") && !demo.exists("custom_nodes/Other/.git"));
 }
 
-#[cfg(windows)]
+/// Windows replaces and moves nothing that is open: everything stays, and the file is named. Elsewhere that is no obstacle.
 #[test]
 fn a_node_whose_folder_is_open_in_another_program_stays_as_it_is() {
-    use std::os::windows::fs::OpenOptionsExt;
-    let demo = Installation::new();
-    let before = everything(&demo);
-    // Shared with nobody.
-    let open = std::fs::OpenOptions::new()
-        .read(true)
-        .share_mode(0)
-        .open(demo.comfyui().join("custom_nodes/Other/__init__.py"));
-    let open = open.unwrap();
-    let runs =
-        [&["node", "disable", "Other"][..], &["node", "remove", "Other", "--delete"]].map(|words| alone(&demo, words));
-    drop(open);
-    for run in runs {
-        assert_ne!(run.code, 0, "{}", run.stdout);
-        unchanged(&demo, &before, &run);
+    for words in [&["node", "disable", "Other"][..], &["node", "remove", "Other", "--delete"], &["rollback", "HEAD"]] {
+        let demo = Installation::new();
+        demo.commit("before");
+        demo.write("custom_nodes/Other/__init__.py", "y = 3\n");
+        let before = everything(&demo);
+        let open = open_unshared(&demo.comfyui().join("custom_nodes/Other/__init__.py"));
+        let run = alone(&demo, words);
+        drop(open);
+        if cfg!(windows) {
+            let run = run.fails_with(4);
+            assert!(run.stderr.contains("custom_nodes/Other/__init__.py"), "{words:?}: {}", run.stderr);
+            unchanged(&demo, &before, &run);
+            alone(&demo, words).success();
+        } else {
+            run.success();
+        }
     }
+}
+
+/// Opens a file as a program does that lets nobody else have it meanwhile, where there is such a thing.
+fn open_unshared(path: &Path) -> std::fs::File {
+    let mut options = std::fs::OpenOptions::new();
+    #[cfg(windows)]
+    std::os::windows::fs::OpenOptionsExt::share_mode(&mut options, 0);
+    options.read(true).open(path).unwrap()
 }
