@@ -141,7 +141,7 @@ impl Client {
 
 impl Fetch for Client {
     fn fetch(&self, request: &Request, observer: &dyn Observer) -> Result<Answer, FetchError> {
-        let answer = patiently(self.patience, &*self.wait, observer, || self.attempt(request, observer));
+        let answer = patiently(&request.url, self.patience, &*self.wait, observer, || self.attempt(request, observer));
         answer.map_err(|cause| FetchError { url: request.url.clone(), cause })
     }
 
@@ -149,7 +149,7 @@ impl Fetch for Client {
     fn download(&self, request: &Request, to: &mut File, observer: &dyn Observer) -> Result<u64, FetchError> {
         let request = Request { known: Validators::default(), ..request.clone() };
         let attempt = || self.attempt_download(&request, to, observer);
-        let done = patiently(self.patience, &*self.wait, observer, attempt);
+        let done = patiently(&request.url, self.patience, &*self.wait, observer, attempt);
         done.map_err(|cause| FetchError { url: request.url.clone(), cause })
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::observer::Observer;
 
+use super::address;
 use super::fetch::Cause;
 
 /// How often, and how long in between.
@@ -63,8 +64,9 @@ impl Wait for RealTime {
     }
 }
 
-/// Makes an attempt until it succeeds, its failure is one that stays, or patience ends.
+/// Makes an attempt at `url` until it succeeds, its failure is one that stays, or patience ends.
 pub fn patiently<T>(
+    url: &str,
     patience: Patience,
     wait: &dyn Wait,
     observer: &dyn Observer,
@@ -78,7 +80,8 @@ pub fn patiently<T>(
         };
         made += 1;
         let Some(pause) = pause(patience, made, &cause, wait.chance()) else { return Err(cause) };
-        observer.noted(&format!("{cause}; trying again in {:.1} s", pause.as_secs_f64()));
+        let (url, seconds) = (address::shown(url), pause.as_secs_f64());
+        observer.noted(&format!("{url}: {cause}; trying again in {seconds:.1} s"));
         if !wait.wait(pause, observer) {
             return Err(Cause::Interrupted);
         }
@@ -128,7 +131,7 @@ mod tests {
     fn run(causes: &[Cause]) -> (Result<usize, Cause>, Vec<u64>) {
         let wait = Noted::default();
         let mut attempts = 0;
-        let result = patiently(Patience::default(), &wait, &Silent, || {
+        let result = patiently("https://example.org", Patience::default(), &wait, &Silent, || {
             attempts += 1;
             causes.get(attempts - 1).cloned().map_or(Ok(attempts), Err)
         });

@@ -90,10 +90,15 @@ impl Request {
 
     /// Something on this machine, if the text is a path: one that is there, or that looks like nothing else.
     fn path(text: &str, here: &Path) -> Option<Result<Self, NotARequest>> {
-        let expanded = match text.strip_prefix("~/") {
-            Some(rest) => std::env::home_dir().unwrap_or_default().join(rest),
-            None => here.join(text),
+        // As a person would write it, without `.` in the middle.
+        let place = |text: &str| -> PathBuf {
+            let path = match text.strip_prefix("~/") {
+                Some(rest) => std::env::home_dir().unwrap_or_default().join(rest),
+                None => here.join(text),
+            };
+            path.components().collect()
         };
+        let expanded = place(text);
         let of = |path: &Path, reference: Option<&str>| {
             let url = || path.to_string_lossy().into_owned();
             match (path.is_file(), is_bare_repository(path), reference) {
@@ -115,7 +120,7 @@ impl Request {
             return Some(Ok(found));
         }
         if let Some((before, reference)) = text.rsplit_once('@').filter(|(before, _)| !before.is_empty())
-            && let Some(found) = of(&here.join(before), Some(reference))
+            && let Some(found) = of(&place(before), Some(reference))
         {
             return Some(Ok(found));
         }
@@ -279,7 +284,7 @@ mod tests {
         let parse = |text: &str| Request::parse(text, at);
         assert_eq!(parse("./plain"), Ok(Request::Folder { path: at.join("./plain") }));
         assert_eq!(parse("node.zip"), Ok(Request::File { path: at.join("node.zip") }));
-        let bare = at.join("./bare.git").to_string_lossy().into_owned();
+        let bare = at.join("bare.git").to_string_lossy().into_owned();
         assert_eq!(parse("./bare.git@v1"), Ok(git(&bare, Some("v1"))));
         assert_eq!(parse("./bare.git"), Ok(git(&bare, None)));
         assert!(matches!(parse("./clone"), Ok(Request::Folder { .. })));

@@ -89,6 +89,7 @@ impl Command for Add {
                     scripts: Vec::new(),
                     warnings: Vec::new(),
                     question: None,
+                    what: None,
                     told: format!("{} was there already and is switched on again", node.name.base),
                 };
                 if node.entry.kind == EntryKind::Tree {
@@ -102,7 +103,8 @@ impl Command for Add {
         let network = if self.offline { Network::Refused } else { Network::Allowed };
         let online = session.online(&working.workspace, network)?;
         let registry = online.registry(session.observer);
-        let fetched = online.sources(&working.workspace, &registry, session.observer).get(&request)?;
+        let fetched = online.sources(&working.workspace, &registry, session.observer).get(&request);
+        let fetched = fetched.map_err(|error| beside(error.into(), &request, &here))?;
         let name = self.name.clone().unwrap_or_else(|| fetched.kept.folder.clone());
         let custom_nodes = around.environment.custom_nodes_dir();
         let step = match folder.as_deref().filter(|_| !self.copy) {
@@ -126,6 +128,10 @@ impl Command for Add {
             change: Change::new(&at_work.nodes, &at_work.manifest, &[step])?,
             result: "added",
             nodes: vec![name.clone()],
+            what: Some(match &version {
+                Some(version) => format!("{name} {version}"),
+                None => name.clone(),
+            }),
             told: match (&version, folder.as_deref().filter(|_| !self.copy)) {
                 (_, Some(folder)) => format!("{name} was added as a link to {}", folder.display()),
                 (Some(version), None) => format!("{name} {version} was added{from}"),
@@ -150,6 +156,16 @@ impl Command for Add {
             }
             false => Ok(()),
         })
+    }
+}
+
+/// Where an id is not to be had and a folder here has that name, it may have been meant.
+fn beside(failure: Failure, request: &Request, here: &Path) -> Failure {
+    match request {
+        Request::Registry { id, version: None } if here.join(id).is_dir() => {
+            failure.hint(format!("the folder here of that name is `comfrey node add ./{id}`"))
+        }
+        _ => failure,
     }
 }
 

@@ -65,6 +65,8 @@ pub struct Plan {
     pub warnings: Vec<String>,
     /// What is asked before it is done; nothing where nothing can be lost.
     pub question: Option<String>,
+    /// What comes, in which version; for when it is only shown.
+    pub what: Option<String>,
     /// The sentence for when it is done.
     pub told: String,
 }
@@ -195,6 +197,9 @@ fn say(session: &mut Session<'_>, plan: &Plan, prepared: &Prepared<'_>, done: bo
     } else {
         plans::print(session, steps, Form::WouldDo)?;
         packages::lines(session, changed)?;
+        if let Some(what) = &plan.what {
+            session.note(format_args!("{what}; nothing was done, as this was to be shown"))?;
+        }
     }
     Ok(Exit::Done)
 }

@@ -70,6 +70,7 @@ impl Command for Remove {
             change: Change::new(&at_work.nodes, &at_work.manifest, &chosen)?.taking_whole(rests),
             result: "deleted",
             question: Some(format!("Delete {} ({})?", keys.join(", "), Bytes(size))),
+            what: None,
             told: format!("Deleted: {}", keys.join(", ")),
             nodes: keys,
             version: None,

@@ -73,6 +73,7 @@ impl Command for Repair {
             change: Change::new(&at_work.nodes, &at_work.manifest, &chosen)?,
             result: "repaired",
             question: Some(format!("Make {} what the manifest says?", keys.join(", "))),
+            what: None,
             told: format!("Repaired: {}", keys.join(", ")),
             nodes: keys,
             version: None,

@@ -72,6 +72,7 @@ pub fn switch(
     let mut plan = Plan {
         change: Change::new(&at_work.nodes, &at_work.manifest, &steps)?,
         result: if on { "enabled" } else { "disabled" },
+        what: None,
         told: format!("Switched {word}: {}", keys.join(", ")),
         nodes: keys,
         version: None,

@@ -127,6 +127,7 @@ impl Command for Update {
             change: Change::new(&at_work.nodes, &at_work.manifest, &[step])?.with_clone(follow.clone()),
             result: "updated",
             nodes: vec![node.key.clone()],
+            what: Some(told(node, &fetched, tree)),
             told: told(node, &fetched, tree),
             version,
             scripts: scripts.clone(),

@@ -13,7 +13,9 @@ impl From<NotARequest> for Failure {
             NotARequest::Unclear(_) => {
                 Failure::new(Exit::Usage, message).hint("`comfrey node search TEXT` finds packages by what they are")
             }
-            NotARequest::NoPath(_) => Failure::new(Exit::NotFound, message),
+            NotARequest::NoPath(_) => {
+                Failure::new(Exit::NotFound, message).hint("a registry id has no `/` in it: `comfrey node add NAME`")
+            }
             NotARequest::HalfVersion(_) => {
                 Failure::new(Exit::Usage, message).hint("write NAME, NAME@VERSION, URL or URL@REF")
             }

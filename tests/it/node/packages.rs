@@ -126,7 +126,7 @@ fn requirements_that_name_a_path_an_index_or_an_address_are_left_out_by_name_and
 // Instead: `a_python_that_cannot_be_made_takes_the_environment_with_it`, whose script is also one of `cmd`.
 #[cfg(unix)]
 #[test]
-fn uv_that_is_killed_or_finds_no_network_ends_an_addition_with_all_as_it_was() {
+fn uv_that_is_killed_or_finds_no_network_ends_an_addition_or_update_with_all_as_it_was() {
     let Some(demo) = demo() else { return };
     let before = everything(&demo.demo);
     let wheels = demo.demo.sandbox.join("wheels");
@@ -158,6 +158,17 @@ fn uv_that_is_killed_or_finds_no_network_ends_an_addition_with_all_as_it_was() {
     }
     demo.comfrey(["node", "add", "./wants-bar.zip"]).success();
     assert_eq!(demo.installed(), ["bar 1.0", "foo 1.0"]);
+    // The same with another version of it.
+    wanting(&demo, "wants-bar", "baz\n");
+    let before = everything(&demo.demo);
+    for (step, said) in [("lock", "uv lock failed, ended by a signal"), ("sync", "uv sync failed, ended by a signal")] {
+        let uv = demo.stand_in(&format!("if [ \"$1\" = {step} ]; then kill -9 $$; fi\nexec \"$UV\" \"$@\""));
+        let run = Run::of(demo.with_uv(&uv, ["node", "update", "wants-bar"])).fails_with(7);
+        assert!(run.stderr.contains(said) && run.stderr.contains("nothing was changed"), "{}", run.stderr);
+        unchanged(&demo.demo, &before, &run);
+    }
+    demo.comfrey(["node", "update", "wants-bar"]).success();
+    assert_eq!(demo.installed(), ["baz 1.0", "foo 2.0"]);
 }
 
 // Not on Windows: the program in uv's place is a script of `sh`.

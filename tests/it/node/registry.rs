@@ -84,6 +84,7 @@ fn a_dry_run_touches_nothing() {
     let run = at(&demo, &registry.url(), &["node", "add", "my-pack", "--dry-run"]).success();
     registry.end();
     assert!(run.stdout.contains("write      nodes/my-pack"), "{}", run.stdout);
+    assert!(run.stderr.contains("my-pack 1.0.0; nothing was done"), "{}", run.stderr);
     unchanged(&demo, &before, &run);
     assert_eq!(
         demo.comfrey(["operations"]).success().stdout.lines().filter(|line| line.contains("node add")).count(),
