@@ -420,7 +420,7 @@ fn remove_all(path: &Path, faults: &Faults) -> io::Result<()> {
         return Ok(());
     }
     faults.before(Effect::Remove, path)?;
-    std::fs::remove_dir_all(path)
+    durable::remove_folder(path)
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use crate::history::{self, RefName, Refs};
 use crate::object::{Entry, EntryKind};
 use crate::observer::Observer;
+use crate::platform::durable;
 use crate::platform::file_system::{self, FileSystem};
 use crate::platform::folder::Folder;
 use crate::platform::git_clone::Stand;
@@ -109,7 +110,7 @@ impl<'a> Transaction<'a> {
         self.journal.write(self.around.folder, self.around.store.faults())?;
         if exists(&area) {
             // Of a dead process with our number, whose journal is gone.
-            std::fs::remove_dir_all(&area).map_err(io_error(&area))?;
+            durable::remove_folder(&area).map_err(io_error(&area))?;
         }
         std::fs::create_dir(&area).map_err(io_error(&area))?;
         self.areas.push((there, area.clone()));

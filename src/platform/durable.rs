@@ -192,17 +192,20 @@ pub fn remove_other_name(path: &Path, kept: &Path) -> io::Result<()> {
 
 /// Removes a folder of our own with all in it, guarded files too.
 pub fn remove_folder(path: &Path) -> io::Result<()> {
-    #[cfg(windows)]
-    for entry in std::fs::read_dir(path)? {
-        let entry = entry?;
-        let metadata = entry.metadata()?;
-        if metadata.is_dir() {
-            remove_folder(&entry.path())?;
-        } else {
-            allow_removal(&entry.path(), &metadata)?;
+    match std::fs::remove_dir_all(path) {
+        // Not every file system of Windows lets go of what is guarded.
+        #[cfg(windows)]
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            for entry in walkdir::WalkDir::new(path) {
+                let entry = entry?;
+                if entry.file_type().is_file() {
+                    allow_removal(entry.path(), &entry.metadata()?)?;
+                }
+            }
+            std::fs::remove_dir_all(path)
         }
+        done => done,
     }
-    std::fs::remove_dir_all(path)
 }
 
 /// Lets a file that [`make_read_only`] guarded be removed: Windows refuses otherwise.

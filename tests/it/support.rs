@@ -162,7 +162,7 @@ impl Sandbox {
 
 impl Run {
     pub fn of(mut command: Command) -> Run {
-        let output = command.output().unwrap();
+        let output = output(&mut command);
         Run {
             stdout: String::from_utf8(output.stdout).unwrap(),
             stderr: messages(&output.stderr),
@@ -214,6 +214,20 @@ impl Run {
         assert!(!line.is_empty() && !line.contains('\n'), "one line is wanted: {:?}", self.stdout);
         line
     }
+}
+
+/// What a program wrote. Wine at times starts nothing when much is started at once (ERROR_INTERNAL_ERROR): then it is tried again.
+fn output(command: &mut Command) -> std::process::Output {
+    const ERROR_INTERNAL_ERROR: i32 = 1359;
+    for _ in 0..5 {
+        match command.output() {
+            Err(error) if cfg!(windows) && error.raw_os_error() == Some(ERROR_INTERNAL_ERROR) => {
+                std::thread::sleep(std::time::Duration::from_millis(200));
+            }
+            done => return done.unwrap(),
+        }
+    }
+    command.output().unwrap()
 }
 
 /// What was said on standard error, with `/` in the system's paths so that a test can quote them.

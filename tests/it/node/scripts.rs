@@ -7,8 +7,7 @@ use super::sources::{alone, archive, everything, json, unchanged, zipped};
 
 /// The environment gets a Python that lets the system's shell run scripts.
 fn with_python(demo: &Installation) {
-    let cmd =
-        "echo ran %1 in %COMFYUI_PATH%\ncopy /y %1 \"%~dp0run.cmd\" >nul\ncall \"%~dp0run.cmd\"\nexit /b %errorlevel%";
+    let cmd = "echo ran %1 in %COMFYUI_PATH%\ncopy /y %1 \"%~dp0run.cmd\" >nul\n\"%~dp0run.cmd\"";
     let python = demo.sandbox.script("python", "echo \"ran $1 in $COMFYUI_PATH\"\n. ./$1", cmd);
     let facts = demo.sandbox.join("work/environments/demo/environment.toml");
     let text = std::fs::read_to_string(&facts).unwrap();
