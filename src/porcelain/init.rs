@@ -317,6 +317,7 @@ fn next_steps(workspace: &Workspace, session: &mut Session<'_>) -> Result<Exit, 
     let mut steps: Vec<(String, &str)> = Vec::new();
     if workspace.environment_names()?.is_empty() {
         steps.push(("comfrey adopt NAME PATH".into(), "take an existing ComfyUI under Comfrey's care"));
+        steps.push(("comfrey create NAME".into(), "or get a new one"));
     }
     if workspace.model_folders().is_empty() && !steps.is_empty() {
         steps.push(("comfrey config --add models.folders DIR".into(), "name a folder with models"));

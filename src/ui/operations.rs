@@ -81,7 +81,7 @@ impl Told {
             writeln!(session.out, "    {}: {} -> {}", change.name, short(&change.old), short(&change.new))?;
         }
         for (environment, id) in &self.operation.restore_points {
-            writeln!(session.out, "    {environment}: files changed; as they were before: {}", id.short())?;
+            writeln!(session.out, "    {environment}: its files before it: {}", id.short())?;
         }
         if let (Some(id), Some(undone)) = (&self.operation.undoes, &self.undone) {
             match undone.undoes {
