@@ -14,9 +14,9 @@ use sha2::Digest as _;
 use crate::object::ObjectId;
 use crate::observer::Observer;
 
+use super::flavour::Flavour;
 use super::source::{BUFFER, Source};
 use super::subtree::Pieces;
-use super::tree::Flavour;
 use super::{Error, Sha256};
 
 /// Bytes in a buffer of the ring, and how many there are: together well within a core's second-level cache.

@@ -18,7 +18,7 @@ use std::arch::x86_64::*;
 
 use blake3::hazmat::ChainingValue;
 
-use super::tree::{CHUNK, Flavour};
+use super::flavour::{CHUNK, Flavour};
 
 /// Chunks or parents that are hashed at once.
 pub(super) const LANES: usize = 16;

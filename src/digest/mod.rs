@@ -7,6 +7,7 @@
 //! - [`subtree`]: BLAKE3 of one file in pieces, by many threads
 //! - [`both`]: BLAKE3 and SHA-256 in one read, side by side
 //! - [`mod@stream`]: the hashes of what a reader gives
+//! - [`flavour`]: the functions of its family, and the value of a chunk
 //! - [`tree`]: BLAKE3's tree over bytes that lie in memory
 //! - [`lanes`]: sixteen chunks of it at a time, for one kind of processor
 //! - [`quick`]: size and three samples, to find candidates
@@ -18,6 +19,7 @@ pub mod both;
 pub mod comfygit;
 pub mod error;
 pub mod file;
+mod flavour;
 pub mod hashes;
 pub mod in_order;
 #[cfg(target_arch = "x86_64")]

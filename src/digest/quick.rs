@@ -11,7 +11,8 @@ use crate::platform::identity::FileStamp;
 use crate::platform::reading::Reader;
 
 use super::QuickHash;
-use super::tree::{Flavour, Joined};
+use super::flavour::Flavour;
+use super::tree::Joined;
 
 /// The derive-key context.
 pub const CONTEXT: &str = "comfrey 2026-11-20 quick hash v1";

@@ -15,8 +15,8 @@ use blake3::hazmat::{ChainingValue, HasherExt};
 use crate::object::ObjectId;
 
 use super::Error;
+use super::flavour::{CHUNK, Flavour};
 use super::source::{BUFFER, Source};
-use super::tree::{CHUNK, Flavour};
 
 /// Bytes in a piece: a power of two, at least a chunk. Large enough that taking a piece costs nothing, small enough that the last
 /// pieces keep all threads busy, and few enough that the chaining values of a huge file stay small.

@@ -4,51 +4,11 @@
 //! last value goes up as it is: that is the paper's tree (section 2.1). Where the processor has AVX-512, [`super::lanes`]
 //! computes sixteen values at once; elsewhere the `blake3` crate does it all.
 
-use blake3::hazmat::{self, ChainingValue, ContextKey, HasherExt, Mode};
+use blake3::hazmat::{self, ChainingValue, HasherExt};
 
-/// Bytes in a chunk.
-pub(super) const CHUNK: usize = 1024;
+use super::flavour::{CHUNK, Flavour};
 
-/// Which of BLAKE3's functions.
-pub(super) struct Flavour<'a> {
-    pub(super) key: [u32; 8],
-    pub(super) flags: u32,
-    mode: Mode<'a>,
-}
-
-impl Flavour<'static> {
-    /// The plain hash.
-    pub(super) fn hash() -> Self {
-        const IV: [u32; 8] =
-            [0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19];
-        Flavour { key: IV, flags: 0, mode: Mode::Hash }
-    }
-}
-
-impl<'a> Flavour<'a> {
-    /// Derive-key mode under a context.
-    pub(super) fn derive_key(context: &'a ContextKey) -> Self {
-        const DERIVE_KEY_MATERIAL: u32 = 64;
-        let (words, _) = context.as_chunks();
-        let key = std::array::from_fn(|i| u32::from_le_bytes(words[i]));
-        Flavour { key, flags: DERIVE_KEY_MATERIAL, mode: Mode::DeriveKeyMaterial(context) }
-    }
-
-    /// A hasher of the crate for what begins at this chunk.
-    fn hasher(&self, chunk: u64) -> blake3::Hasher {
-        let mut hasher = match self.mode {
-            Mode::DeriveKeyMaterial(context) => blake3::Hasher::new_from_context_key(context),
-            _ => blake3::Hasher::new(),
-        };
-        hasher.set_input_offset(chunk * CHUNK as u64);
-        hasher
-    }
-
-    /// The value of one chunk, which may be the last and short, but is not empty.
-    pub(super) fn chunk(&self, bytes: &[u8], number: u64) -> ChainingValue {
-        self.hasher(number).update(bytes).finalize_non_root()
-    }
-
+impl Flavour<'_> {
     /// Appends the values of whole chunks, the first of which has this number.
     pub(super) fn chunks(&self, bytes: &[u8], first: u64, values: &mut Vec<ChainingValue>) {
         debug_assert!(bytes.len().is_multiple_of(CHUNK));

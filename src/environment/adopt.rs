@@ -2,11 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::platform::paths::same_place;
+
 use super::environment::Facts;
 use super::layout::{self, Installation, Version};
 use super::making::birth::{Birth, Staged};
 use super::name::EnvironmentName;
-use super::workspace::{Workspace, WorkspaceError, same_place};
+use super::workspace::{Workspace, WorkspaceError};
 
 /// What adopting would do: a value that can be shown before it is carried out.
 #[derive(Debug, Clone, PartialEq, Eq)]

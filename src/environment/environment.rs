@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use toml_edit::{DocumentMut, Item, Table, value};
 
+use crate::platform::durable;
+
 use super::layout::{self, Installation, Kind, UserWorkflows, Version};
 use super::lock::{Lock, LockError, Waiting};
 use super::name::EnvironmentName;
@@ -156,10 +158,7 @@ impl Environment {
             EnvironmentError::Facts { path: path.clone(), reason: error.message().to_owned() }
         })?;
         document["port"] = value(i64::from(port));
-        super::workspace::write(&path, document.to_string().as_bytes()).map_err(|error| match error {
-            super::WorkspaceError::Io { path, source } => EnvironmentError::Io { path, source },
-            other => EnvironmentError::Facts { path: path.clone(), reason: other.to_string() },
-        })?;
+        durable::replace_file(&path, document.to_string().as_bytes()).map_err(io)?;
         self.facts.port = Some(port);
         Ok(())
     }

@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 
 use walkdir::WalkDir;
 
+use crate::platform::paths::plain_path;
+
 use super::git::{self, GitFacts};
-use super::workspace::plain_path;
 
 /// How an installation came to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,6 +7,7 @@
 //! - [`workspace`]: the folder that holds the store and the environments
 //! - [`environment`]: one ComfyUI installation and this machine's facts about it
 //! - [`layout`]: where things lie in a ComfyUI installation, and how one is recognised
+//! - [`program`]: which files of it are ComfyUI itself
 //! - [`git`]: what a git clone says of itself
 //! - [`discover`]: the installations of a machine
 //! - [`making`]: getting a ComfyUI and making an environment of it; copies; the trash
@@ -43,6 +44,7 @@
 //! - [`transaction`]: all of it as one step
 //! - [`recovery`]: what a killed command left, brought to its end
 //! - [`rollback`]: the working state made equal to a version, or to what was before an operation
+//! - [`other_comfyui`]: another ComfyUI than a version had, where it is its user's
 //! - [`model_roots`]: where an environment's ComfyUI finds models
 //! - [`model_place`]: what lies where a model should be
 //! - [`copies`]: files outside the store that may hold an object's bytes
@@ -72,7 +74,9 @@ pub mod model_roots;
 pub mod name;
 pub mod needs;
 pub mod nodes;
+pub mod other_comfyui;
 pub mod plan;
+pub mod program;
 pub mod python;
 pub mod readings;
 pub mod recovery;

@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use crate::models::extra_paths::{self, FILE_NAME};
 use crate::models::roots::{Holds, ModelRoots, roots_of};
 use crate::models::{ModelIndex, ModelRoot};
+use crate::platform::paths::same_place;
 
 use super::discover::desktop_base;
 use super::environment::Environment;
 use super::layout::Kind;
-use super::workspace::{Workspace, same_place};
+use super::workspace::Workspace;
 
 /// What the desktop app calls the file that it gives ComfyUI by `--extra-model-paths-config`, beside its `config.json`.
 const DESKTOP_FILE: &str = "extra_models_config.yaml";

@@ -19,7 +19,7 @@ use super::environment::{Environment, EnvironmentError};
 use super::fresh_trees::FreshTrees;
 use super::head::Head;
 use super::layout::Kind;
-use super::making::program;
+use super::program;
 use super::restore_point::Links;
 use super::snapshot_tree::{COMFYUI, MANIFEST, NODES, Places, USERS, UV_LOCK, WORKFLOWS, workflow_key};
 

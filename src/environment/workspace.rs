@@ -1,17 +1,16 @@
 //! The workspace: a folder that holds `.comfrey/` (the store) and environments that share it.
 
-use std::io::{self, Write};
-use std::path::{Component, Path, PathBuf};
+use std::io;
+use std::path::{Path, PathBuf};
 
-use crate::models::ModelRoots;
-use crate::platform::{durable, paths};
+use crate::platform::durable;
+use crate::platform::paths::plain_path;
 use crate::store::{self, Store, StoreOptions};
 
 use super::config::{Config, ConfigError, Key};
 use super::environment::{Environment, EnvironmentError, FACTS};
 use super::layout::NotComfyUi;
 use super::lock::{Lock, LockError, Waiting};
-use super::model_roots;
 use super::name::{EnvironmentName, NameError};
 
 /// The folder that makes its parent a workspace.
@@ -203,11 +202,6 @@ impl Workspace {
         self.config.settings().model_folders.iter().map(|text| self.resolve(text)).collect()
     }
 
-    /// Where ComfyUI finds models, in its order (see [`model_roots`]).
-    pub fn model_roots(&self, environment: Option<&Environment>) -> ModelRoots {
-        model_roots::of(self, environment)
-    }
-
     /// A path as written in the settings: `~` is the user's home, relative ones begin at the workspace.
     pub fn resolve(&self, text: &str) -> PathBuf {
         let home = text.strip_prefix('~').filter(|rest| rest.is_empty() || rest.starts_with(['/', '\\']));
@@ -298,75 +292,12 @@ const FRESH: &str = "\
 models.folders = []
 ";
 
-/// `path` as an absolute one without `.` and `..`, symlinks kept as they are called where that is possible.
-pub fn plain_path(path: &Path) -> PathBuf {
-    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    let mut plain = PathBuf::new();
-    for component in absolute.components() {
-        match component {
-            Component::ParentDir => {
-                // Behind a symlink `..` leads elsewhere than the text says.
-                if plain.is_symlink() {
-                    plain = paths::full(&plain).map(paths::plain).unwrap_or(plain);
-                }
-                plain.pop();
-            }
-            Component::CurDir => {}
-            other => plain.push(other),
-        }
-    }
-    plain
-}
-
-/// The same file or folder, whatever way it is spelled.
-pub fn same_place(a: &Path, b: &Path) -> bool {
-    match (paths::full(a), paths::full(b)) {
-        (Ok(a), Ok(b)) => a == b,
-        _ => a == b,
-    }
-}
-
 /// Writes a small file in one step: a reader sees the old bytes or the new ones.
 pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), WorkspaceError> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let write = || -> io::Result<()> {
-        let mut file = durable::new_aside(folder, ".comfrey-")?;
-        file.write_all(bytes)?;
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            // Temporary files are for their owner alone; this one is to be read like any other.
-            file.as_file().set_permissions(std::fs::Permissions::from_mode(0o644))?;
-        }
-        file.as_file().sync_all()?;
-        file.persist(path)?;
-        Ok(())
-    };
-    write().map_err(io(path))
+    durable::replace_file(path, bytes).map_err(io(path))
 }
 
 pub(super) fn io(path: &Path) -> impl FnOnce(io::Error) -> WorkspaceError + use<> {
     let path = path.to_owned();
     move |source| WorkspaceError::Io { path, source }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn paths_are_made_plain_without_changing_where_they_lead() {
-        let dir = tempfile::tempdir().unwrap();
-        let root = std::fs::canonicalize(dir.path()).unwrap();
-        std::fs::create_dir_all(root.join("a/b")).unwrap();
-        std::fs::create_dir_all(root.join("c/d")).unwrap();
-        assert_eq!(plain_path(&root.join("a/./b/../../c")), root.join("c"));
-        assert_eq!(plain_path(&root.join("a/../absent")), root.join("absent"));
-        #[cfg(unix)]
-        {
-            std::os::unix::fs::symlink(root.join("c/d"), root.join("link")).unwrap();
-            assert_eq!(plain_path(&root.join("link")), root.join("link"));
-            assert_eq!(plain_path(&root.join("link/../d")), root.join("c/d"));
-        }
-    }
 }

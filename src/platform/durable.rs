@@ -1,7 +1,7 @@
 //! Reading and writing at a position, and making files and folders survive a power cut.
 
 use std::fs::{File, Metadata};
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 /// A new file in `folder`, to be filled and then given the name of another: whoever may read that one may read this. It is removed when it
@@ -16,6 +16,18 @@ pub fn new_aside(folder: &Path, prefix: &str) -> io::Result<tempfile::NamedTempF
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     builder.tempfile_in(folder)
+}
+
+/// Writes a small file in one step: a reader sees the old bytes or the new ones, also after a power cut.
+///
+/// # Errors
+/// The file system's; the old file is there then.
+pub fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = new_aside(path.parent().unwrap_or(Path::new(".")), ".comfrey-")?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist(path)?;
+    Ok(())
 }
 
 /// Fills `bytes` from `offset` on. Errors: `UnexpectedEof` when the file ends before.

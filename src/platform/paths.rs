@@ -1,7 +1,7 @@
 //! Paths by their full names; and as bytes and back, losing nothing: what the index stores of files outside the store.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 /// The full name of what is at `path`, links resolved; on Windows in the `\\?\` form, which has no limit on length.
 ///
@@ -27,6 +27,34 @@ pub fn plain(path: PathBuf) -> PathBuf {
     return dunce::simplified(&path).to_owned();
     #[cfg(not(windows))]
     path
+}
+
+/// `path` as an absolute one without `.` and `..`, symlinks kept as they are called where that is possible.
+pub fn plain_path(path: &Path) -> PathBuf {
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let mut made = PathBuf::new();
+    for component in absolute.components() {
+        match component {
+            Component::ParentDir => {
+                // Behind a symlink `..` leads elsewhere than the text says.
+                if made.is_symlink() {
+                    made = full(&made).map(plain).unwrap_or(made);
+                }
+                made.pop();
+            }
+            Component::CurDir => {}
+            other => made.push(other),
+        }
+    }
+    made
+}
+
+/// The same file or folder, whatever way it is spelled.
+pub fn same_place(a: &Path, b: &Path) -> bool {
+    match (full(a), full(b)) {
+        (Ok(a), Ok(b)) => a == b,
+        _ => a == b,
+    }
 }
 
 /// The bytes of a path: as they are on Unix, UTF-16 little endian on Windows.
@@ -61,6 +89,22 @@ pub fn from_bytes(bytes: &[u8]) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn paths_are_made_plain_without_changing_where_they_lead() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = std::fs::canonicalize(dir.path()).unwrap();
+        std::fs::create_dir_all(root.join("a/b")).unwrap();
+        std::fs::create_dir_all(root.join("c/d")).unwrap();
+        assert_eq!(plain_path(&root.join("a/./b/../../c")), root.join("c"));
+        assert_eq!(plain_path(&root.join("a/../absent")), root.join("absent"));
+        #[cfg(unix)]
+        {
+            std::os::unix::fs::symlink(root.join("c/d"), root.join("link")).unwrap();
+            assert_eq!(plain_path(&root.join("link")), root.join("link"));
+            assert_eq!(plain_path(&root.join("link/../d")), root.join("c/d"));
+        }
+    }
 
     #[test]
     fn a_path_survives_its_bytes() {

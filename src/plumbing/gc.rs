@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::environment::making::trash::{self, Deleted};
 use crate::store::gc::{self, Done, Fate, Garbage, Models, Options, Plan};
+use crate::store::sweep;
 use crate::ui::program::Command;
 use crate::ui::report::{self, count};
 use crate::ui::{Exit, Failure, Session};
@@ -64,7 +65,7 @@ impl Command for Gc {
             return Ok(Exit::Done);
         }
         let out = &mut *session.out;
-        let (plan, done) = gc::collect(&store, &options, session.observer, |plan| {
+        let (plan, done) = sweep::collect(&store, &options, session.observer, |plan| {
             // What will be lost is told before it is.
             if json {
                 return Ok(());

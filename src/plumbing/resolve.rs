@@ -9,7 +9,7 @@ use crate::catalog::{Catalog, NodeReference, Reference};
 use crate::environment::manifest::{self, Manifest};
 use crate::environment::nodes::installed;
 use crate::environment::readings::need;
-use crate::environment::{Environment, Workspace};
+use crate::environment::{Environment, Workspace, model_roots};
 use crate::models::index::Depth;
 use crate::models::{Inventory, ModelIndex};
 use crate::resolve::answers::{Answers, FromFile};
@@ -70,7 +70,7 @@ impl Command for Resolve {
         let workspace = session.workspace()?;
         let environment = environment(session, &workspace)?;
         let lines = lines(session)?;
-        let roots = workspace.model_roots(environment.as_ref());
+        let roots = model_roots::of(&workspace, environment.as_ref());
         for problem in &roots.problems {
             session.warn(problem)?;
         }

@@ -2,10 +2,7 @@
 
 use clap_complete::Shell;
 
-use crate::ui::program::Command;
 use crate::ui::{Exit, Failure, Session};
-
-use super::dispatch;
 
 const PLACES: &str = "\
 Where shells look for it:
@@ -22,10 +19,11 @@ pub struct Completions {
     shell: Shell,
 }
 
-impl Command for Completions {
-    fn run(self, session: &mut Session<'_>) -> Result<Exit, Failure> {
+impl Completions {
+    /// `whole` is the command line that is to be completed.
+    pub fn run(self, mut whole: clap::Command, session: &mut Session<'_>) -> Result<Exit, Failure> {
         let mut script = Vec::new();
-        clap_complete::generate(self.shell, &mut dispatch::command(), "comfrey", &mut script);
+        clap_complete::generate(self.shell, &mut whole, "comfrey", &mut script);
         session.out.write_all(&script)?;
         Ok(Exit::Done)
     }

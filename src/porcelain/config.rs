@@ -7,8 +7,8 @@ use serde_json::{Map, Value, json};
 
 use crate::environment::Workspace;
 use crate::environment::config::{Config as Settings, Key, Shape};
-use crate::environment::workspace::plain_path;
 use crate::net::address::is_url;
+use crate::platform::paths::plain_path;
 use crate::ui::program::Command;
 use crate::ui::report::{Align, Table};
 use crate::ui::{Exit, Failure, Session};

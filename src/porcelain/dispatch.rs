@@ -200,7 +200,7 @@ impl Verb {
             Verb::Clone(command) => command.run(session),
             Verb::Commit(command) => command.run(session),
             Verb::CommitTree(command) => command.run(session),
-            Verb::Completions(command) => command.run(session),
+            Verb::Completions(command) => command.run(Comfrey::command(), session),
             Verb::Config(command) => command.run(session),
             Verb::Create(command) => command.run(session),
             Verb::Delete(command) => command.run(session),
@@ -219,7 +219,7 @@ impl Verb {
             Verb::Log(command) => command.run(session),
             Verb::LsTree(command) => command.run(session),
             Verb::MakeTree(command) => command.run(session),
-            Verb::Man(command) => command.run(session),
+            Verb::Man(command) => command.run(Comfrey::command(), session),
             Verb::Models(command) => command.run(session),
             Verb::Node(command) => command.run(session),
             Verb::Operations(command) => command.run(session),
@@ -262,7 +262,8 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// All commands and options, for completion scripts and manual pages.
+/// All commands and options.
+#[cfg(test)]
 pub(super) fn command() -> clap::Command {
     Comfrey::command()
 }

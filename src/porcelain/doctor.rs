@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::environment::doctor::mending;
 use crate::environment::doctor::{Check, Examination, Finding, Severity, examine};
 use crate::environment::lock::Lock;
+use crate::environment::model_roots;
 use crate::ui::program::Command;
 use crate::ui::report::count;
 use crate::ui::{Exit, Failure, Session};
@@ -40,7 +41,7 @@ impl Command for Doctor {
         let now = session.now()?;
         let mut working = session.working()?;
         let problems: Vec<String> = {
-            let found = working.workspace.model_roots(Some(&working.environment));
+            let found = model_roots::of(&working.workspace, Some(&working.environment));
             found.problems.iter().map(ToString::to_string).collect()
         };
         let found = examine(&Examination {

@@ -98,7 +98,7 @@ impl Command for Import {
                 let around = Surroundings {
                     environment: &environment,
                     store: workspace.store(),
-                    models: workspace.model_roots(Some(&environment)).roots,
+                    models: model_roots::of(&workspace, Some(&environment)).roots,
                     policy: workspace.config().settings().store_models.unwrap_or_default(),
                     observer: session.observer,
                     catalog,

@@ -6,8 +6,9 @@ use serde::Serialize;
 
 use crate::environment::config::Key;
 use crate::environment::discover::{self, Found, Places};
-use crate::environment::workspace::{is_half_made, is_workspace, plain_path, same_place};
+use crate::environment::workspace::{is_half_made, is_workspace};
 use crate::environment::{EnvironmentName, Search, Workspace, adopt, layout};
+use crate::platform::paths::{plain_path, same_place};
 use crate::ui::program::Command;
 use crate::ui::prompt::Prompt;
 use crate::ui::report::{Align, Bytes, Table, count};

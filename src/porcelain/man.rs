@@ -3,11 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use crate::ui::failure::closest;
-use crate::ui::program::Command;
 use crate::ui::report::count;
 use crate::ui::{Exit, Failure, Session};
-
-use super::dispatch;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -27,9 +24,9 @@ pub struct Man {
     to: Option<PathBuf>,
 }
 
-impl Command for Man {
-    fn run(self, session: &mut Session<'_>) -> Result<Exit, Failure> {
-        let mut whole = dispatch::command();
+impl Man {
+    /// `whole` is the command line that the pages are about.
+    pub fn run(self, mut whole: clap::Command, session: &mut Session<'_>) -> Result<Exit, Failure> {
         whole.build();
         match (&self.to, &self.name) {
             (Some(folder), _) => write_all(whole, folder, session),

@@ -2,7 +2,7 @@
 
 use crate::environment::head::Head;
 use crate::environment::making::create::told;
-use crate::environment::making::program;
+use crate::environment::other_comfyui;
 use crate::environment::python::Python;
 use crate::environment::rollback::{self, Target};
 use crate::environment::state::{Keep, Surroundings};
@@ -108,7 +108,7 @@ fn tell_other_comfyui(
     snapshot: &Snapshot,
     title: &str,
 ) -> Result<(), Failure> {
-    let Some(other) = program::other(around, &snapshot.tree)? else { return Ok(()) };
+    let Some(other) = other_comfyui::other(around, &snapshot.tree)? else { return Ok(()) };
     let (then, now) = (told(&other.then), told(&other.now));
     session.note(format_args!("note: {title} had ComfyUI {then}; this ComfyUI is yours, and stays at {now}"))?;
     if let (Some(commit), Some(_)) = (&other.then.commit, &other.now.commit) {

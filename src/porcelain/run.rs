@@ -11,7 +11,7 @@ use crate::environment::launch::command::{self, Launch, Wishes};
 use crate::environment::launch::running::{self, Record};
 use crate::environment::launch::supervision::{self, End, Event, Watch, Wish};
 use crate::environment::launch::{LaunchError, log};
-use crate::environment::{Environment, Workspace};
+use crate::environment::{Environment, Workspace, model_roots};
 use crate::platform::child::Ending;
 use crate::ui::program::Command;
 use crate::ui::progress::Minding;
@@ -123,7 +123,7 @@ impl Run {
         let watch = Watch {
             environment,
             launch,
-            learn: Some((workspace.store().clone(), workspace.model_roots(Some(environment)).roots)),
+            learn: Some((workspace.store().clone(), model_roots::of(workspace, Some(environment)).roots)),
             now: &clock,
         };
         let minding = Minding::begin();

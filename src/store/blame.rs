@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::rc::Rc;
 
-use super::fsck::{Fault, NeededBy};
+use super::fault::{Fault, NeededBy};
 use super::inventory::{Inventory, named_snapshots, needs};
 use super::{Error, Result, Store};
 use crate::object::{Kind, ObjectId, Operation};

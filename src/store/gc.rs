@@ -15,8 +15,8 @@ use std::path::PathBuf;
 use super::inventory::{Inventory, Reached, counting_operations, named_snapshots, value};
 use super::large::Shelved;
 use super::locator::{At, Located, Locator};
-use super::records::RecordTable;
-use super::{Error, Result, Store, segment, sweep};
+use super::tables::RecordTable;
+use super::{Error, Result, Store, segment};
 use crate::object::{Kind, ObjectId, Operation};
 use crate::observer::{Observer, Unit};
 use crate::platform::identity::{self, FileStamp};
@@ -312,22 +312,6 @@ fn shrink(store: &Store, inventory: &Inventory, options: &Options, plan: &mut Pl
         }
     }
     Ok(())
-}
-
-/// Plans and carries it out, with all writers kept out. `shown` sees the plan before anything is done, and can refuse by an error.
-pub fn collect<E: From<Error>>(
-    store: &Store,
-    options: &Options,
-    observer: &dyn Observer,
-    shown: impl FnOnce(&Plan) -> Result<(), E>,
-) -> Result<(Plan, Done), E> {
-    let lock = store.lock_for_deleting()?;
-    store.sweep_staging();
-    let plan = plan(store, options, observer)?;
-    shown(&plan)?;
-    let done = sweep::carry_out(store, &plan, sweep::Old::Removed, observer)?;
-    drop(lock);
-    Ok((plan, done))
 }
 
 impl Plan {

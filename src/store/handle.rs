@@ -4,41 +4,20 @@ use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use super::faults::Faults;
 use super::index::Index;
 use super::known_files::{self, KnownFiles};
 use super::large::Large;
-use super::records::{RecordTable, Records};
+use super::options::StoreOptions;
+use super::records::Records;
 use super::segment::Segments;
+use super::tables::RecordTable;
 use super::{Error, Result, format, staging};
 use crate::object::ObjectId;
-use crate::observer::{Observer, Silent};
 use crate::platform::durable;
 use crate::platform::identity::FileStamp;
 use crate::platform::lock::{Access, LockFile, Patience};
-
-/// How a store is opened.
-#[derive(Clone)]
-pub struct StoreOptions {
-    /// How long to wait for another program before giving up.
-    pub lock_timeout: Duration,
-    /// Told who is waited for.
-    pub observer: Arc<dyn Observer>,
-}
-
-impl Default for StoreOptions {
-    fn default() -> Self {
-        StoreOptions { lock_timeout: Duration::from_secs(30), observer: Arc::new(Silent) }
-    }
-}
-
-impl fmt::Debug for StoreOptions {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StoreOptions").field("lock_timeout", &self.lock_timeout).finish_non_exhaustive()
-    }
-}
 
 /// A store. Cheap to open and to clone; may be used from many threads.
 #[derive(Clone)]

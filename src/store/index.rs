@@ -25,9 +25,9 @@ use redb::{
 
 use super::containment::contain;
 use super::faults::{Effect, Faults};
-use super::handle::StoreOptions;
 use super::locator::{At, LENGTH, Located, Locator};
-use super::records::RecordTable;
+use super::options::StoreOptions;
+use super::tables::RecordTable;
 use super::{Error, Result};
 use crate::object::{IdPrefix, ObjectId};
 use crate::platform::identity::FileStamp;

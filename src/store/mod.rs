@@ -16,12 +16,12 @@
 //! Order of a write: bytes, fsync of the file, fsync of the folder, index commit, answer (invariant S1). So every id that was
 //! shown exists and verifies, whatever dies when.
 //!
-//! - [`handle`]: [`Store`], create and open
+//! - [`handle`]: [`Store`], create and open; [`options`]: how
 //! - [`error`]: what can go wrong
 //! - [`mod@format`]: the `format` file
 //! - [`faults`]: the seam through which every effect on the disk goes, where tests make it fail
 //! - [`locator`]: where an object is, in 24 bytes
-//! - [`index`]: the one module that knows redb; [`containment`]: keeps redb's panics in
+//! - [`index`]: the one module that knows redb, with the names of its [`tables`]; [`containment`]: keeps redb's panics in
 //! - [`frame`], [`segment`]: small objects
 //! - [`large`]: large blobs: the ladder from reflink to reference, and the places where their bytes are
 //! - [`staging`]: temporary files with an owner
@@ -29,8 +29,8 @@
 //! - [`writer`], [`reader`]: objects in and out
 //! - [`known_files`]: digests of files on disk that need not be computed again
 //! - [`inventory`]: all objects in memory, and what needs what
-//! - [`gc`], `sweep`: what nobody needs, found and deleted
-//! - [`fsck`], `blame`: what is wrong, and who needs it
+//! - [`gc`], [`sweep`]: what nobody needs, found and deleted
+//! - [`fsck`], `blame`: what is wrong ([`fault`]), and who needs it
 //! - [`rebuild`]: the index made again
 //! - [`repair`]: what can be done about what is wrong
 //! - [`reference_log`]: which user's files the store counts on, outside the index
@@ -39,6 +39,7 @@
 mod blame;
 mod containment;
 pub mod error;
+pub mod fault;
 pub mod faults;
 pub mod format;
 pub mod frame;
@@ -50,6 +51,7 @@ pub mod inventory;
 pub mod known_files;
 pub mod large;
 pub mod locator;
+pub mod options;
 pub mod quarantine;
 pub mod reader;
 pub mod rebuild;
@@ -58,17 +60,20 @@ pub mod reference_log;
 pub mod repair;
 pub mod segment;
 pub mod staging;
-mod sweep;
+pub mod sweep;
+pub mod tables;
 #[cfg(test)]
 mod tests;
 pub mod writer;
 
 pub use error::{Error, Result};
-pub use handle::{Store, StoreOptions};
+pub use handle::Store;
 pub use known_files::{Known, KnownFiles};
 pub use large::{How, LinkPolicy};
 pub use locator::{Info, Locator, Place};
+pub use options::StoreOptions;
 pub use quarantine::{LargeFile, Quarantine, Released};
 pub use reader::ObjectReader;
-pub use records::{RecordTable, Records};
+pub use records::Records;
+pub use tables::RecordTable;
 pub use writer::{Stored, Writer};

@@ -7,8 +7,9 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
+use super::fault::{Fault, What};
 use super::faults::Faults;
-use super::fsck::{Fault, Report, What};
+use super::fsck::Report;
 use super::gc::{Plan, Shrink};
 use super::index::{Additions, Corrections};
 use super::large::LinkPolicy;

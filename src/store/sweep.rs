@@ -5,7 +5,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::gc::{Done, Plan};
+use super::gc::{self, Done, Plan};
 use super::index::{Additions, Corrections};
 use super::inventory::Inventory;
 use super::locator::{At, Located};
@@ -23,11 +23,27 @@ pub(super) enum Old {
     SetAside,
 }
 
+/// Plans and carries it out, with all writers kept out. `shown` sees the plan before anything is done, and can refuse by an error.
+pub fn collect<E: From<Error>>(
+    store: &Store,
+    options: &gc::Options,
+    observer: &dyn Observer,
+    shown: impl FnOnce(&Plan) -> Result<(), E>,
+) -> Result<(Plan, Done), E> {
+    let lock = store.lock_for_deleting()?;
+    store.sweep_staging();
+    let plan = gc::plan(store, options, observer)?;
+    shown(&plan)?;
+    let done = carry_out(store, &plan, Old::Removed, observer)?;
+    drop(lock);
+    Ok((plan, done))
+}
+
 /// The caller holds the store's lock for deleting.
 pub(super) fn carry_out(store: &Store, plan: &Plan, old: Old, observer: &dyn Observer) -> Result<Done> {
     let mut done = Done::default();
     store.records(super::RecordTable::GarbageMarks).apply(plan.mark_changes())?;
-    let deleted: Vec<Located> = plan.deleted().map(super::gc::Garbage::located).collect();
+    let deleted: Vec<Located> = plan.deleted().map(gc::Garbage::located).collect();
     if deleted.is_empty() && plan.shrunk.is_empty() {
         return Ok(done);
     }

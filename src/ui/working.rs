@@ -8,7 +8,7 @@ use crate::environment::python::Uv;
 use crate::environment::recovery::{self, Found};
 use crate::environment::state::Surroundings;
 use crate::environment::transaction::Outcome;
-use crate::environment::{Environment, Workspace};
+use crate::environment::{Environment, Workspace, model_roots};
 use crate::models::ModelRoot;
 use crate::observer::Observer;
 use crate::store::{LinkPolicy, Store};
@@ -61,7 +61,7 @@ impl Session<'_> {
         workspace: &Workspace,
         environment: Option<&Environment>,
     ) -> Result<Vec<ModelRoot>, Failure> {
-        let found = workspace.model_roots(environment);
+        let found = model_roots::of(workspace, environment);
         for problem in found.problems {
             self.warn(problem)?;
         }

@@ -1,5 +1,6 @@
 //! A workflow as a value, the same for every format.
 
+use super::class;
 use super::document::{Document, Value, ValueId};
 
 /// A workflow that was read. It borrows the bytes of its file, so that each value can name its place there.
@@ -232,10 +233,10 @@ pub enum DefinitionKind {
 impl DefinitionKind {
     /// What a node's type names, going by its form alone: a UUID is a subgraph, `workflow/…` and `workflow>…` a group.
     pub fn named_by(class: &str) -> Option<Self> {
-        if super::subgraph::is_subgraph_id(class) {
+        if class::is_subgraph_id(class) {
             Some(DefinitionKind::Subgraph)
         } else {
-            super::group::name_of(class).map(|_| DefinitionKind::Group)
+            class::group_of(class).map(|_| DefinitionKind::Group)
         }
     }
 }

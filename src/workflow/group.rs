@@ -11,11 +11,6 @@ use super::editor::{id_text, is_node, nodes_of, read_nodes, slot_number, text};
 use super::graph::{Definition, DefinitionKind, Endpoint, Link, Node, Widgets, Workflow};
 use super::widgets::names_of;
 
-/// The name of the group that a node's type names, if it does.
-pub(super) fn name_of(class: &str) -> Option<&str> {
-    class.strip_prefix("workflow/").or_else(|| class.strip_prefix("workflow>"))
-}
-
 /// The groups of a file.
 pub(super) fn read_definitions(root: Value<'_>) -> Vec<Definition> {
     let groups = root.get("extra").and_then(|extra| extra.get("groupNodes"));

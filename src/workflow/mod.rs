@@ -9,6 +9,7 @@
 //! - [`embedded`]: workflows in the metadata of images, video, audio and models
 //! - [`mod@file`]: the document of a file of any kind: JSON itself, or what is embedded
 //! - [`graph`]: a workflow as a value, the same for every format
+//! - [`class`]: what a node's type names, going by its form
 //! - [`subgraph`], [`group`]: definitions, and the values that an instance gives to widgets within it
 //! - [`opening`]: instances replaced by what they stand for, within bounds
 //! - [`widgets`]: which value belongs to which widget
@@ -17,6 +18,7 @@
 //! - [`mod@rewrite`]: changes string values and leaves every other byte as it is
 
 pub mod api;
+mod class;
 pub mod diff;
 pub mod document;
 pub mod editor;

@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::document::ValueId;
 use super::graph::{Definition, DefinitionKind, MAX_LEVELS, MAX_OPENED, Node, Reason, Unread, Widgets, Workflow};
-use super::{group, subgraph};
+use super::{class, group, subgraph};
 
 /// What a scope costs for each node and each level of depth, in bytes, beside the node's own JSON.
 const LEVEL: u64 = 32;
@@ -20,7 +20,7 @@ pub(super) fn open(workflow: &mut Workflow<'_>) {
     let by_id: HashMap<(DefinitionKind, String), usize> =
         definitions.iter().enumerate().map(|(at, held)| ((held.kind, held.id.clone()), at)).collect();
     let name = |node: &mut Node| {
-        let group = group::name_of(&node.class).map(|name| (DefinitionKind::Group, name.to_owned()));
+        let group = class::group_of(&node.class).map(|name| (DefinitionKind::Group, name.to_owned()));
         let key = group.unwrap_or_else(|| (DefinitionKind::Subgraph, node.class.clone()));
         node.instance_of = by_id.get(&key).copied();
     };
@@ -133,9 +133,9 @@ impl Opening<'_, '_> {
         let instance = opened.len();
         let refuse = |node: &Node, reason| Unread { scope: node.scope.clone(), node: node.id.clone(), reason };
         let Some(at) = node.instance_of else {
-            if subgraph::is_subgraph_id(&node.class) {
+            if class::is_subgraph_id(&node.class) {
                 unread.push(refuse(&node, Reason::MissingDefinition(node.class.clone())));
-            } else if let Some(name) = group::name_of(&node.class) {
+            } else if let Some(name) = class::group_of(&node.class) {
                 unread.push(refuse(&node, Reason::MissingDefinition(name.to_owned())));
             }
             opened.push(node);

@@ -66,12 +66,6 @@ fn ports(list: Option<Value<'_>>) -> Vec<Port> {
     list.into_iter().flat_map(Value::items).map(read).collect()
 }
 
-/// True for a type that is the id of a subgraph: a UUID.
-pub(super) fn is_subgraph_id(class: &str) -> bool {
-    let lengths = class.split('-').map(str::len);
-    lengths.eq([8, 4, 4, 4, 12]) && class.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit())
-}
-
 /// What an instance gives to the nodes within it: by inner node id, values by widget name.
 #[derive(Debug, Default)]
 pub(super) struct Given {

@@ -4,7 +4,7 @@ use comfrey::object::{Encoded, EntryKind, Kind, ObjectId, Time, Tree};
 use comfrey::observer::Silent;
 use comfrey::store::faults::Faults;
 use comfrey::store::gc::{self, Models, Options};
-use comfrey::store::{LinkPolicy, Store, fsck};
+use comfrey::store::{LinkPolicy, Store, fsck, sweep};
 
 use crate::support::{Run, Sandbox, entry, history_of};
 
@@ -51,7 +51,7 @@ fn at(now: i64) -> Options {
 }
 
 fn collect(store: &Store, options: &Options) -> (gc::Plan, gc::Done) {
-    gc::collect(store, options, &Silent, |_| Ok::<(), comfrey::store::Error>(())).unwrap()
+    sweep::collect(store, options, &Silent, |_| Ok::<(), comfrey::store::Error>(())).unwrap()
 }
 
 fn has(store: &Store, id: &ObjectId) -> bool {
@@ -210,7 +210,7 @@ fn a_fault_at_any_step_leaves_a_sound_store_that_the_next_run_cleans() {
         drop(writer);
         let options = Options { wait: 0, models: Models::PruneLastCopies, ..at(NOW) };
         let faulty = Store::open_with_faults(whole.dir(), &Default::default(), Faults::from(step)).unwrap();
-        let outcome = gc::collect(&faulty, &options, &Silent, |_| Ok::<(), comfrey::store::Error>(()));
+        let outcome = sweep::collect(&faulty, &options, &Silent, |_| Ok::<(), comfrey::store::Error>(()));
         drop(faulty);
         let again = Store::open(whole.dir(), &Default::default()).unwrap();
         assert_eq!(again.read(&kept).unwrap().1, text(1, 3000), "step {step}");

@@ -7,8 +7,9 @@ use serde_json::Value;
 use crate::catalog::package::{Layer, Package, PackageId, PackageVersion};
 use crate::catalog::signature::Signature;
 
-use super::gathered::{By, Gathered, Ownership, key_of_id, text, texts};
+use super::gathered::{By, Gathered, Ownership, text, texts};
 use super::manager::Counts;
+use super::name::key_of_id;
 
 /// Packages first, then the classes that name them. Entries are classes; packages that cannot be used count as left out.
 pub(super) fn take(gathered: &mut Gathered, value: &Value) -> Counts {

@@ -4,7 +4,8 @@ use serde_json::Value;
 
 use crate::catalog::package::{KnownModel, Layer};
 
-use super::gathered::{By, Gathered, Ownership, key_of_repository, text, texts};
+use super::gathered::{By, Gathered, Ownership, text, texts};
+use super::name::key_of_repository;
 use crate::catalog::package::repository_name;
 
 /// Entries taken and entries left out.

@@ -11,8 +11,10 @@ use crate::catalog::container::{Container, ContainerError, Table};
 use crate::catalog::package::{KnownModel, Owner, Owners, Package, PackageId};
 use crate::catalog::signature::Signature;
 
-use super::gathered::{Gathered, ListKind, Taken};
-use super::record::{self, ModelRecord, OwnerRecord, PackageRecord, SourceRecord, meta, name, table};
+use super::gathered::Gathered;
+use super::list::{ListKind, Taken};
+use super::name;
+use super::record::{self, ModelRecord, OwnerRecord, PackageRecord, SourceRecord, meta, table};
 
 /// Its name in the catalog's folder.
 pub const FILE: &str = "registry.map";

@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 use crate::catalog::container::TableBuilder;
 use crate::catalog::package::{KnownModel, Layer, Package, PackageId, PackageVersion};
 
-use super::gathered::{By, Gathered, ListKind};
+use super::gathered::{By, Gathered};
+use super::list::ListKind;
+use super::name;
 
 /// The tables of the file, in its order.
 pub(super) mod table {
@@ -13,7 +15,7 @@ pub(super) mod table {
     pub const META: usize = 0;
     /// Key: the package's number, 4 bytes, big-endian. Value: [`super::PackageRecord`].
     pub const PACKAGES: usize = 1;
-    /// Key: a letter, a space and a name; see [`super::name`]. Value: the package's number, 4 bytes, little-endian.
+    /// Key: a letter, a space and a name; see [`name`]. Value: the package's number, 4 bytes, little-endian.
     pub const NAMES: usize = 2;
     /// Key: a class. Value: a list of [`super::OwnerRecord`].
     pub const CLASSES: usize = 3;
@@ -27,18 +29,6 @@ pub(super) mod meta {
     pub const SOURCES: &[u8] = b"s";
     /// Value: a list of a regular expression and a package's number.
     pub const PATTERNS: &[u8] = b"p";
-}
-
-/// The kinds of name by which a package is found, the surest first.
-pub(super) mod name {
-    /// An id of a registry.
-    pub const ID: &str = "i";
-    /// A repository.
-    pub const REPOSITORY: &str = "r";
-    /// The last part of a repository's name: registries mostly make an id of it.
-    pub const SHORT: &str = "n";
-    /// What a list calls it.
-    pub const ALIAS: &str = "a";
 }
 
 #[derive(Debug, Serialize, Deserialize)]

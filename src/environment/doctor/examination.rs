@@ -56,7 +56,7 @@ pub fn examine(what: &Examination<'_>) -> Vec<Finding> {
             ),
         }
     }
-    found.extend(upkeep::look(what));
+    found.extend(upkeep::look(what.workspace, what.environment, what.now, what.observer));
     foreign::translate(&mut found, what.environment);
     found.sort_by_key(|finding| (finding.severity, finding.check));
     found

@@ -1,19 +1,21 @@
 //! The workspace: commands that were interrupted, runs that were killed, the store.
 
+use crate::observer::Observer;
 use crate::store::fsck::{self, Options};
 
+use super::super::Workspace;
+use super::super::environment::Environment;
 use super::super::launch::running::{self, Running};
 use super::super::recovery;
-use super::examination::Examination;
 use super::finding::{Check, Finding, Mend, Severity};
 
 const SHOWN: usize = 5;
 
-/// Looks at what commands left, and at the structure of the store; no contents are read.
-pub fn look(what: &Examination<'_>) -> Vec<Finding> {
+/// Looks at what commands left, and at the structure of the store; no contents are read. `now` is in milliseconds since 1970.
+pub fn look(workspace: &Workspace, environment: &Environment, now: i64, observer: &dyn Observer) -> Vec<Finding> {
     let mut found = Vec::new();
     // Every command ends them when it begins: what is still there could not be ended, or is at work.
-    for folder in recovery::pending(what.workspace.root()) {
+    for folder in recovery::pending(workspace.root()) {
         let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
         found.push(
             Finding::new(
@@ -25,9 +27,8 @@ pub fn look(what: &Examination<'_>) -> Vec<Finding> {
             .command("comfrey status"),
         );
     }
-    let folder = what.environment.folder();
-    let is_left =
-        folder.join(running::FILE).exists() && !matches!(running::of(what.environment), Some(Running::Ours(_)));
+    let folder = environment.folder();
+    let is_left = folder.join(running::FILE).exists() && !matches!(running::of(environment), Some(Running::Ours(_)));
     if is_left {
         found.push(
             Finding::new(Check::Operations, Severity::Note, "the last run ended without a word: it was killed")
@@ -36,7 +37,7 @@ pub fn look(what: &Examination<'_>) -> Vec<Finding> {
                 .mend(Mend::SweepRecord),
         );
     }
-    match fsck::check(what.workspace.store(), &Options { now: what.now, ..Options::default() }, what.observer) {
+    match fsck::check(workspace.store(), &Options { now, ..Options::default() }, observer) {
         Ok(report) if report.is_clean() => {}
         Ok(report) => {
             let faults: Vec<_> = report.faults.iter().filter(|fault| fault.repaired.is_none()).collect();

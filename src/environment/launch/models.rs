@@ -6,10 +6,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::models::extra_paths::{FILE_NAME, writing};
+use crate::platform::paths::same_place;
 
 use super::super::Workspace;
 use super::super::environment::Environment;
-use super::super::workspace::same_place;
 
 /// Our file's name in an environment's folder; one of the usual name beside it is the user's.
 const OURS: &str = "model_folders.yaml";

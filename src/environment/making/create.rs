@@ -27,7 +27,7 @@ use crate::environment::staging::{self, StagingError};
 use crate::environment::state::{Keep, Surroundings};
 use crate::environment::transaction::{Transaction, TransactionError};
 use crate::environment::workspace::{Workspace, WorkspaceError};
-use crate::environment::{plan::Plan, recovery};
+use crate::environment::{model_roots, plan::Plan, recovery};
 use crate::history;
 use crate::object::{ObjectId, RelativePath, Snapshot, Tree};
 use crate::observer::Observer;
@@ -199,7 +199,7 @@ pub(super) fn name_and_fill<T>(
             let around = Surroundings {
                 environment: &environment,
                 store: workspace.store(),
-                models: workspace.model_roots(Some(&environment)).roots,
+                models: model_roots::of(workspace, Some(&environment)).roots,
                 policy: workspace.config().settings().store_models.unwrap_or_default(),
                 observer: making.observer,
                 catalog: making.catalog.clone(),

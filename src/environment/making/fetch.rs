@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::archive::{Limits, UnpackError, unpack};
 use crate::environment::layout::{self, Kind, NotComfyUi, Version};
 use crate::environment::manifest::ComfyUiFacts;
+use crate::environment::program;
 use crate::object::{ObjectId, Time};
 use crate::platform::git_program::{Found, Git, GitError};
 use crate::platform::git_refs::{Reference, without_credentials};
@@ -14,7 +15,6 @@ use crate::store::{self, Store};
 use crate::worktree::{self, Mode, write_tree};
 
 use super::fetched::{Fetched, Memory, What};
-use super::program;
 use super::source::Source;
 
 /// Why no ComfyUI came.

@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::object::{ObjectId, Time};
-use crate::store::records::RecordTable;
+use crate::store::RecordTable;
 use crate::store::{self, Store};
 use crate::worktree::{self, Needed, is_held};
 

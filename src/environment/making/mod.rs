@@ -2,7 +2,6 @@
 //!
 //! - [`source`]: where a ComfyUI can be had, as a value
 //! - [`fetch`]: from there into the store; [`fetched`]: what was fetched, so that it need not be again
-//! - [`program`]: which files of a ComfyUI folder are ComfyUI itself
 //! - [`folders`]: the models folder of an environment, and what it shares
 //! - [`birth`]: an environment in the making, which leaves nothing if it is not finished
 //! - [`create`]: a new environment
@@ -16,6 +15,5 @@ pub mod create;
 pub mod fetch;
 pub mod fetched;
 pub mod folders;
-pub mod program;
 pub mod source;
 pub mod trash;

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::environment::workspace::plain_path;
+use crate::platform::paths::plain_path;
 
 /// ComfyUI's own repository: where it comes from when nobody says otherwise.
 pub const OFFICIAL: &str = "https://github.com/comfyanonymous/ComfyUI.git";

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::catalog::package::repository_name;
-use crate::environment::draft::DraftError;
 use crate::environment::manifest::{NodeFacts, NodeSource};
 use crate::environment::snapshot_tree::{NODES, NodeName, PARKED, node_name};
 use crate::environment::state::{State, StateError, Surroundings};
@@ -95,7 +94,7 @@ pub fn survey(
     around: &Surroundings<'_>,
     state: &State<'_>,
     known: &BTreeMap<String, NodeFacts>,
-) -> Result<Vec<Node>, DraftError> {
+) -> Result<Vec<Node>, StateError> {
     let custom_nodes = around.environment.custom_nodes_dir();
     let mut found = Vec::new();
     if let Some(nodes) = state.entries.get(NODES) {

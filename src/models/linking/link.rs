@@ -16,8 +16,8 @@ use crate::store::faults::Effect;
 use super::super::duplicates::{Group, OnDisk};
 use super::super::error::Error;
 use super::super::record::IndexedFile;
-use super::linker::{Linker, Outcome, Refusal, Sharing, Tried, beside, discard, refused, same_bytes};
-use super::log::{LinkKey, LinkRecord, State};
+use super::linker::{Linker, Outcome, Refusal, Tried, beside, discard, refused, same_bytes};
+use super::log::{LinkKey, LinkRecord, Sharing, State};
 
 /// The file on one disk that the others there become links to.
 #[derive(Clone)]

@@ -3,8 +3,6 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
-
 use crate::digest::{self, Threads, Wanted};
 use crate::object::ObjectId;
 use crate::observer::{Observer, Unit};
@@ -13,26 +11,7 @@ use crate::store::{Known, Store, large};
 
 use super::super::error::Error;
 use super::super::index::now;
-use super::log::{LinkLog, LinkRecord, State};
-
-/// How two files share their room.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Sharing {
-    /// Two files that share bytes until one is written to.
-    Reflinked,
-    /// Two names of one file: what is written to one is in the other, and times and permissions are one.
-    HardLinked,
-}
-
-impl Sharing {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Sharing::Reflinked => "reflinked",
-            Sharing::HardLinked => "hard-linked",
-        }
-    }
-}
+use super::log::{LinkLog, LinkRecord, Sharing, State};
 
 /// Why a file was left as it is.
 #[derive(Debug, thiserror::Error)]

@@ -11,9 +11,26 @@ use crate::object::ObjectId;
 use crate::platform::identity::FileStamp;
 use crate::store::{RecordTable, Result, Store};
 
-use super::linker::Sharing;
-
 const PREFIX: &[u8] = b"l";
+
+/// How two files share their room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Sharing {
+    /// Two files that share bytes until one is written to.
+    Reflinked,
+    /// Two names of one file: what is written to one is in the other, and times and permissions are one.
+    HardLinked,
+}
+
+impl Sharing {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Sharing::Reflinked => "reflinked",
+            Sharing::HardLinked => "hard-linked",
+        }
+    }
+}
 
 /// How far it is with a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -12,5 +12,5 @@ pub mod log;
 mod tests;
 mod undo;
 
-pub use linker::{Linker, Outcome, Refusal, Sharing};
-pub use log::{LinkKey, LinkLog, LinkRecord};
+pub use linker::{Linker, Outcome, Refusal};
+pub use log::{LinkKey, LinkLog, LinkRecord, Sharing};

@@ -11,8 +11,8 @@ use crate::store::Known;
 use crate::store::faults::Effect;
 
 use super::super::error::Error;
-use super::linker::{Linker, Outcome, Refusal, Sharing, Tried, beside, discard, refused, same_bytes};
-use super::log::{LinkKey, LinkRecord, State};
+use super::linker::{Linker, Outcome, Refusal, Tried, beside, discard, refused, same_bytes};
+use super::log::{LinkKey, LinkRecord, Sharing, State};
 
 impl Linker<'_> {
     /// What the newest run linked, as far as it is not undone; the last first.

@@ -1,9 +1,9 @@
 //! AVIF: EXIF is an item of the `meta` box. `iinf` says which item it is, `iloc` where its bytes are. Source: ISO
 //! 14496-12, 8.11; ISO 23008-12, annex A.
 
+use super::boxes::{Part, next};
 use super::exif;
 use super::findings::Findings;
-use super::isobmff::{Part, next};
 use super::source::{Problem, Slice, Source};
 
 /// The boxes of a `meta` box that say where items are.

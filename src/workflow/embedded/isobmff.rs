@@ -5,17 +5,9 @@
 //! ISO 14496-12; QuickTime File Format, "Metadata" and "User data".
 
 use super::avif::{self, Items};
+use super::boxes::{Part, next};
 use super::findings::Findings;
 use super::source::{Problem, Slice, Source};
-
-/// A box: what is in it.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Part {
-    pub kind: [u8; 4],
-    /// Where its content begins and ends.
-    pub start: u64,
-    pub end: u64,
-}
 
 pub(super) fn read(source: &mut Source<'_>, findings: &mut Findings) -> Result<(), Problem> {
     let mut at = 0;
@@ -31,27 +23,6 @@ pub(super) fn read(source: &mut Source<'_>, findings: &mut Findings) -> Result<(
         }
     }
     Ok(())
-}
-
-/// The box at a place before `end`, and the place after it; nothing at the end.
-pub(super) fn next(source: &mut Source<'_>, at: &mut u64, end: u64) -> Result<Option<Part>, Problem> {
-    // QuickTime ends some lists with four zero bytes.
-    if end.saturating_sub(*at) < 8 {
-        return Ok(None);
-    }
-    let [a, b, c, d, kind @ ..] = source.array::<8>(*at, "boxes")?;
-    let (header, length) = match u32::from_be_bytes([a, b, c, d]) {
-        0 => (8, end - *at),
-        1 => (16, u64::from_be_bytes(source.array(*at + 8, "boxes")?)),
-        length => (8, u64::from(length)),
-    };
-    let ends = at.checked_add(length).filter(|ends| length >= header && *ends <= end);
-    let Some(ends) = ends else {
-        return Err(Problem::Malformed { at: *at, what: "a box larger than what it is in" });
-    };
-    let part = Part { kind, start: *at + header, end: ends };
-    *at = ends;
-    Ok(Some(part))
 }
 
 fn user_data_or_meta(source: &mut Source<'_>, part: Part, findings: &mut Findings) -> Result<(), Problem> {

@@ -9,10 +9,11 @@
 //! - [`source`]: reading at places, within limits
 //! - [`findings`]: texts that a container held, sorted into workflow, prompt and other tools' parameters
 //! - images: [`png`], [`webp`], [`jpeg`], [`avif`], with [`exif`]; [`svg`]
-//! - video and audio: [`isobmff`] (MP4, MOV), [`matroska`] (WebM), [`flac`], [`ogg`], with [`vorbis`]; [`mp3`]
+//! - video and audio: [`isobmff`] (MP4, MOV) in [`boxes`], [`matroska`] (WebM), [`flac`], [`ogg`], with [`vorbis`]; [`mp3`]
 //! - [`glb`], [`safetensors`]
 
 mod avif;
+mod boxes;
 mod container;
 mod exif;
 mod find;

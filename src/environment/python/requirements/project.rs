@@ -4,7 +4,9 @@ use std::path::Path;
 
 use toml_edit::{DocumentMut, Item};
 
-use super::folder::{Origin, Reason, Requirements, text_of};
+use super::files::text_of;
+use super::found::Requirements;
+use super::refused::{Origin, Reason};
 
 const NAME: &str = "pyproject.toml";
 

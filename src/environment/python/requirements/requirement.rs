@@ -4,7 +4,7 @@ use std::fmt;
 
 use pep508_rs::{Requirement as Parsed, VerbatimUrl, VersionOrUrl};
 
-use super::folder::Reason;
+use super::refused::Reason;
 
 /// A requirement that uv understands, in its author's spelling.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

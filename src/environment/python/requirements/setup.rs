@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use super::folder::{Origin, Reason, Requirements, text_of};
+use super::files::text_of;
+use super::found::Requirements;
+use super::refused::{Origin, Reason};
 
 const NAME: &str = "setup.py";
 

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::folder::{Origin, Reason, Requirements, below, inside, text_of};
+use super::files::{below, inside, text_of};
+use super::found::Requirements;
+use super::refused::{Origin, Reason};
 use super::requirement::Requirement;
 
 const NAME: &str = "requirements.txt";
