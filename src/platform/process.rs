@@ -50,10 +50,13 @@ mod linux {
             let dir = tempfile::tempdir().unwrap();
             let other = tempfile::tempdir().unwrap();
             // Any program with that name and these words looks the same from outside.
-            std::fs::write(dir.path().join("main.py"), "while :; do sleep 0.1; done").unwrap();
+            // It starts no other, which for a moment would look the same, too.
+            std::fs::write(dir.path().join("main.py"), "read end").unwrap();
             let python = dir.path().join("python3");
             std::os::unix::fs::symlink("/bin/sh", &python).unwrap();
-            let mut child = std::process::Command::new(&python).arg("main.py").current_dir(dir.path()).spawn().unwrap();
+            let mut command = std::process::Command::new(&python);
+            command.arg("main.py").current_dir(dir.path()).stdin(std::process::Stdio::piped());
+            let mut child = command.spawn().unwrap();
             let mut found = None;
             for _ in 0..100 {
                 found = running_comfyui(dir.path());

@@ -159,11 +159,12 @@ pub struct StartedByHand(std::process::Child);
 #[cfg(target_os = "linux")]
 impl StartedByHand {
     pub fn new(sandbox: &Sandbox, comfyui: &Path) -> Self {
-        // Any program with that name and these words looks the same from outside.
+        // Any program with that name and these words looks the same from outside; so would one that it starts, for a moment.
         let python = sandbox.join("python3");
         std::os::unix::fs::symlink("/bin/sh", &python).unwrap();
-        std::fs::write(comfyui.join("main.py"), "while :; do sleep 0.1; done").unwrap();
-        let child = Command::new(&python).arg("main.py").current_dir(comfyui).spawn().unwrap();
+        std::fs::write(comfyui.join("main.py"), "read end").unwrap();
+        let mut command = Command::new(&python);
+        let child = command.arg("main.py").current_dir(comfyui).stdin(std::process::Stdio::piped()).spawn().unwrap();
         while comfrey::platform::process::running_comfyui(comfyui) != Some(child.id()) {
             std::thread::yield_now();
         }
