@@ -1,6 +1,7 @@
 //! Files to trees and back.
 //!
 //! - [`mod@write_tree`]: a folder becomes a tree
+//! - [`written`]: how, and what came of it
 //! - [`witness`]: what a folder looked like, to see at once that nothing has changed
 //! - [`weights`]: which files are models
 //! - [`mod@check_out`]: a tree becomes a folder
@@ -20,6 +21,7 @@ pub mod walk;
 pub mod weights;
 pub mod witness;
 pub mod write_tree;
+pub mod written;
 
 pub use build::{IdsOnly, KeepTree, build_tree, graft};
 pub use check_out::{CheckOutOptions, CheckedOut, check_out};
@@ -28,4 +30,5 @@ pub use ignore::IgnoreRules;
 pub use problem::{Problem, Reason};
 pub use tree_at::{Needed, Trees, is_held, tree_at, walk_tree};
 pub use weights::Weights;
-pub use write_tree::{Mode, WriteOptions, Written, write_tree};
+pub use write_tree::write_tree;
+pub use written::{Mode, WriteOptions, Written};

@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Error;
 use super::walk::Walked;
-use super::write_tree::{Counts, WriteOptions, Written};
+use super::written::{Counts, WriteOptions, Written};
 use crate::object::ObjectId;
 use crate::observer::Observer;
 use crate::platform::folder::Folder;
@@ -178,7 +178,7 @@ mod tests {
     use super::*;
     use crate::observer::Silent;
     use crate::store::Store;
-    use crate::worktree::write_tree::{Mode, write_tree};
+    use crate::worktree::{Mode, write_tree};
     use std::fs;
     use std::time::Duration;
 

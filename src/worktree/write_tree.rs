@@ -12,13 +12,12 @@ use std::time::Duration;
 use rayon::prelude::*;
 
 use super::Error;
-use super::build::KeepTree;
-use super::ignore::IgnoreRules;
 use super::problem::{Problem, Reason};
 use super::tree_at::Trees;
 use super::walk::{FoundFile, FoundFolder, Walked, walk};
 use super::weights::Weights;
 use super::witness::Witness;
+use super::written::{Counts, Mode, WriteOptions, Written};
 use crate::digest::{self, Threads, Wanted};
 use crate::object::{Encoded, Entry, EntryKind, Kind, ObjectId, Tree};
 use crate::observer::{Observer, Unit};
@@ -26,76 +25,7 @@ use crate::platform::folder::Folder;
 use crate::platform::identity::FileStamp;
 use crate::store::known_files::{self, Known};
 use crate::store::large::LARGE;
-use crate::store::{self, LinkPolicy, Store, Writer};
-
-/// Whether what is read is kept.
-#[derive(Clone, Copy)]
-pub enum Mode<'a> {
-    /// Objects go to this writer; the caller publishes before it shows an id.
-    Store(&'a Writer),
-    /// Only ids are made; nothing but the digests of files is remembered, and that only if it can be.
-    HashOnly,
-    /// The same, and trees are handed to this, so that they can be looked into.
-    Trees(&'a (dyn KeepTree + Sync)),
-}
-
-/// How a tree is made.
-#[derive(Debug, Clone)]
-pub struct WriteOptions {
-    pub ignore: IgnoreRules,
-    pub weights: Weights,
-    /// How the store comes to large files. A user edits these, so the default is a copy of its own (a reflink where possible).
-    pub files: LinkPolicy,
-    /// The same for `model` entries, which are many times larger and are not edited in place.
-    pub models: LinkPolicy,
-    /// A tree whose executable files are executable in the new one too, for a system on which no file is: what was made elsewhere is then
-    /// still the same (invariant W8).
-    pub executable_as_in: Option<ObjectId>,
-}
-
-impl Default for WriteOptions {
-    fn default() -> Self {
-        WriteOptions {
-            ignore: IgnoreRules::default(),
-            weights: Weights::default(),
-            files: LinkPolicy::Copy,
-            models: LinkPolicy::Auto,
-            executable_as_in: None,
-        }
-    }
-}
-
-/// What became of a folder.
-#[derive(Debug)]
-pub struct Written {
-    /// The root tree.
-    pub id: ObjectId,
-    /// Bytes of all files and link targets.
-    pub size: u64,
-    pub counts: Counts,
-    /// Sorted by path. See [`Reason::left_out`].
-    pub problems: Vec<Problem>,
-}
-
-/// How many of each kind a tree holds, and how many files had to be read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Counts {
-    /// Files of any kind, models too.
-    pub files: u64,
-    pub models: u64,
-    pub links: u64,
-    /// Without the root.
-    pub folders: u64,
-    /// Files whose digest was not known.
-    pub read: u64,
-}
-
-impl Written {
-    /// True when something that no rule ignores is missing in the tree.
-    pub fn is_incomplete(&self) -> bool {
-        self.problems.iter().any(|problem| problem.reason.left_out())
-    }
-}
+use crate::store::{self, Store, Writer};
 
 /// Makes a tree of the folder `root`.
 ///

@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::compare::Plan;
-use super::stage::{Stage, Staged, remove_all};
+use super::stage::{LOCK, STEPS, Stage, Staged, remove_all};
 use super::{CheckOutOptions, Displaced, Target};
 use crate::observer::Observer;
 use crate::platform::folder::{FileKind, Folder, Permissions, Status};
@@ -28,9 +28,6 @@ use crate::platform::lock::{Access, LockFile};
 use crate::platform::paths::{from_bytes, to_bytes};
 use crate::worktree::ignore::STAGING_PREFIX;
 
-/// The file whose lock says that the owner lives.
-pub(super) const LOCK: &str = "lock";
-pub(super) const STEPS: &str = "steps";
 const VERSION: u8 = 1;
 
 /// What is to be moved, as it stands in the file: the bytes of paths, postcard.

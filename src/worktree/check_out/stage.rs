@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rayon::prelude::*;
 
 use super::compare::{Plan, Put, relative};
-use super::{AbsentModel, CheckOutOptions, Target, leftover};
+use super::{AbsentModel, CheckOutOptions, Target};
 use crate::object::{Entry, EntryKind, Kind, ObjectId};
 use crate::observer::{Observer, Unit};
 use crate::platform::folder::{Folder, Permissions};
@@ -30,6 +30,11 @@ use crate::store::{self, Known, LinkPolicy, Store};
 use crate::worktree::Error;
 use crate::worktree::ignore::STAGING_PREFIX;
 use crate::worktree::tree_at::Trees;
+
+/// The file whose lock says that the owner lives.
+pub(super) const LOCK: &str = "lock";
+/// The file that says what is to be moved.
+pub(super) const STEPS: &str = "steps";
 
 /// The staging folder of one check-out.
 pub struct Stage<'a> {
@@ -165,7 +170,7 @@ impl<'a> Stage<'a> {
                 .wrapping_add(std::time::UNIX_EPOCH.elapsed().map_or(0, |d| d.subsec_nanos()));
             let name = OsString::from(format!("{STAGING_PREFIX}{seed:08x}"));
             match home.create_private_folder(&name) {
-                Ok(()) => match LockFile::try_take(&path.join(&name).join(leftover::LOCK), Access::Exclusive) {
+                Ok(()) => match LockFile::try_take(&path.join(&name).join(LOCK), Access::Exclusive) {
                     Ok(lock) => return Ok((name, lock)),
                     // Taken for an empty one of the dead, in this very moment.
                     Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -454,14 +459,14 @@ pub(super) fn remove_all(home: &Folder, name: &OsStr, lock: Option<LockFile>) ->
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     };
-    remove(leftover::STEPS)?;
+    remove(STEPS)?;
     let mut moved = 0u64;
     let waiting = Mutex::new(vec![OsString::new()]);
     let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).pop();
     while let Some(name) = next() {
         let folder = if name.is_empty() { top.try_clone()? } else { top.open_folder(&name)? };
         for listed in folder.list()? {
-            if name.is_empty() && listed.name == leftover::LOCK {
+            if name.is_empty() && listed.name == LOCK {
                 continue;
             }
             match folder.remove_file(&listed.name) {
@@ -487,7 +492,7 @@ pub(super) fn remove_all(home: &Folder, name: &OsStr, lock: Option<LockFile>) ->
     }
     match lock {
         Some(lock) => lock.remove()?,
-        None => remove(leftover::LOCK)?,
+        None => remove(LOCK)?,
     }
     drop(top);
     match home.remove_folder(name) {

@@ -5,7 +5,7 @@ use crate::platform::trial::{links_can_be_made, symlink};
 use crate::store::Writer;
 use crate::worktree::Weights;
 use crate::worktree::build::build_tree;
-use crate::worktree::write_tree::{Mode, WriteOptions, write_tree};
+use crate::worktree::{Mode, WriteOptions, write_tree};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::fs;
