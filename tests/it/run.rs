@@ -282,20 +282,21 @@ fn a_restart_that_is_asked_for_is_done() {
 #[test]
 fn the_record_of_a_run_that_was_killed_is_swept() {
     let Some(standin) = Standin::new("the_record_of_a_run_that_was_killed_is_swept") else { return };
-    let mut run = standin.watched(standin.command(["run", "--json"]));
+    let note = standin.sandbox.join("child");
+    let mut command = standin.command(["run", "--json"]);
+    command.env("STANDIN_CHILD", &note);
+    let mut run = standin.watched(command);
     let process = run.event("started")["process"].as_u64().unwrap() as u32;
     run.event("ready");
+    let grandchild: u32 = std::fs::read_to_string(&note).unwrap().parse().unwrap();
+    assert!(is_alive(process) && is_alive(grandchild));
     run.child.kill().unwrap();
     run.child.wait().unwrap();
-    if cfg!(any(target_os = "linux", windows)) {
-        eventually("the end of ComfyUI", || (!is_alive(process)).then_some(()));
-        let run = standin.comfrey(["ps"]).success();
-        assert!(run.stderr.contains("its record is taken away"), "{}", run.stderr);
-        assert_eq!(standin.comfrey(["ps"]).success().stderr, "no ComfyUI of this workspace runs\n");
-    } else {
-        standin.comfrey(["stop"]).success();
-        assert!(!is_alive(process));
-    }
+    eventually("the end of ComfyUI", || (!is_alive(process)).then_some(()));
+    eventually("the end of what it started", || (!is_alive(grandchild)).then_some(()));
+    let run = standin.comfrey(["ps"]).success();
+    assert!(run.stderr.contains("its record is taken away"), "{}", run.stderr);
+    assert_eq!(standin.comfrey(["ps"]).success().stderr, "no ComfyUI of this workspace runs\n");
     // And the next run works.
     standin.comfrey(["run", "--wait"]).success();
     standin.comfrey(["stop"]).success();

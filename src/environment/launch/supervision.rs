@@ -90,7 +90,7 @@ enum Told {
     NotLearned(String),
 }
 
-/// Runs it. The end of the calling thread ends ComfyUI on some systems, so it is to be called from the first one.
+/// Runs it.
 pub fn watch(
     watch: &Watch<'_>,
     wish: &dyn Fn() -> Wish,

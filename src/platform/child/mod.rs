@@ -1,8 +1,8 @@
 //! Programs that we start together with those that they start in turn, and that end together.
 //!
-//! On Unix a program gets a process group of its own, so that Ctrl-C reaches us alone and we decide how the rest ends; on Windows
-//! a job object, which ends with its last handle, and so with us however we end. On Linux the program itself is killed by the
-//! system when we die; what it started in turn is then left to itself, as on macOS all of it is.
+//! On Unix a program gets a process group of its own, so that Ctrl-C reaches us alone and we decide how the rest ends, and in that group a
+//! guard who ends it when we die; on Windows a job object, which ends with its last handle, and so with us however we end. Only what
+//! leaves its group is out of reach.
 //!
 //! - [`process_id`]: a process, not to be mistaken for a later one of the same number
 
@@ -54,8 +54,7 @@ pub enum Hurry {
 const LOOK: Duration = Duration::from_millis(10);
 
 impl Child {
-    /// Starts a program that ends with us, or when it is told to. To be called in a thread that lives as long as the program is
-    /// wanted: the system takes the end of that thread for ours.
+    /// Starts a program that ends with us, or when it is told to.
     pub fn start(command: &mut Command) -> io::Result<Child> {
         let (inner, reach) = system::start(command)?;
         // One that has ended already cannot be mistaken for another: it is ours to wait for.

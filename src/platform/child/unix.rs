@@ -2,45 +2,50 @@
 
 use std::io;
 use std::os::unix::process::CommandExt;
-use std::process::{Child, Command};
+use std::process::{Child, Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group, test_kill_process_group};
 
-/// The process group has the number of the program itself.
+/// The process group, which has the number of the program itself, and who ends it should we die.
 #[derive(Debug)]
-pub struct Reach;
+pub struct Reach {
+    guard: Option<Guard>,
+}
 
 pub fn start(command: &mut Command) -> io::Result<(Child, Reach)> {
     command.process_group(0);
-    #[cfg(target_os = "linux")]
-    end_with_this_thread(command);
-    Ok((command.spawn()?, Reach))
+    let child = command.spawn()?;
+    // Where none can be had, a program that is left behind is all that can come of it.
+    let guard = Guard::of(&child).ok();
+    Ok((child, Reach { guard }))
 }
 
-/// The system kills the program when the thread ends that started it.
-#[cfg(target_os = "linux")]
-fn end_with_this_thread(command: &mut Command) {
-    // Another thread than the first may end long before us, and the program with it.
-    if rustix::thread::gettid() != rustix::process::getpid() {
-        return;
+/// A shell in the group of a program: it reads from a pipe whose other end is ours alone. We write nothing, so that what it hears is our
+/// end, however we come to it, and it ends the whole group.
+#[derive(Debug)]
+struct Guard(Child);
+
+impl Guard {
+    fn of(child: &Child) -> io::Result<Guard> {
+        let group = i32::try_from(child.id()).map_err(io::Error::other)?;
+        let mut shell = Command::new("/bin/sh");
+        // What asks the group to end is for the others.
+        shell.args(["-c", "trap '' INT TERM HUP; read _; kill -9 0"]).process_group(group);
+        shell.env_clear().current_dir("/").stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        shell.spawn().map(Guard)
     }
-    let us = rustix::process::getpid();
-    let tie = move || {
-        rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
-        // We may have died before that was said.
-        match rustix::process::getppid() == Some(us) {
-            true => Ok(()),
-            false => Err(io::ErrorKind::NotFound.into()),
-        }
-    };
-    // SAFETY: the closure makes system calls only; it neither allocates nor takes a lock.
-    unsafe {
-        command.pre_exec(tie);
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        // Before the pipe is closed, which would be our end to it.
+        drop(self.0.kill());
+        drop(self.0.wait());
     }
 }
 
 pub fn start_detached(command: &mut Command) -> io::Result<Child> {
-    // SAFETY: as above.
+    // SAFETY: the closure makes a system call only; it neither allocates nor takes a lock.
     unsafe {
         command.pre_exec(|| Ok(rustix::process::setsid().map(drop)?));
     }
@@ -73,8 +78,9 @@ impl Reach {
         self.signal(child, Signal::KILL);
     }
 
-    /// True while any process is in the group.
-    pub fn is_populated(&self, child: &Child) -> bool {
+    /// True while any process is in the group. To be asked when the program itself has ended.
+    pub fn is_populated(&mut self, child: &Child) -> bool {
+        self.guard = None;
         pid(child.id()).is_some_and(|group| test_kill_process_group(group).is_ok())
     }
 }
