@@ -10,8 +10,9 @@ use crate::resolve::{Choose, ChooseError, Installed};
 use crate::worktree::{self, build_tree};
 
 use super::layout;
-use super::manifest::{ComfyUiFacts, Manifest, ManifestError, ModelFacts, NodeFacts, WorkflowFacts};
+use super::manifest::{ComfyUiFacts, Manifest, ModelFacts, NodeFacts, ReadError as ManifestReadError, WorkflowFacts};
 use super::nodes;
+use super::python::in_step::lock_follows;
 use super::readings;
 use super::snapshot_tree::{MANIFEST, MODELS};
 use super::state::{self, FoundWorkflow, Keep, State, StateError, Surroundings};
@@ -29,8 +30,8 @@ pub enum DraftError {
     Models(#[from] crate::models::Error),
     #[error(transparent)]
     Choose(#[from] ChooseError),
-    #[error("{}, {source}", path.display())]
-    Manifest { path: std::path::PathBuf, source: ManifestError },
+    #[error(transparent)]
+    Manifest(#[from] ManifestReadError),
 }
 
 impl From<UsesError> for DraftError {
@@ -54,13 +55,15 @@ pub struct Draft<'a> {
     pub tree_before: Tree,
     /// Models that could not be read, with the reason.
     pub unread: Vec<(String, String)>,
+    /// False where `uv.lock` was made for other dependencies than those of the manifest.
+    pub lock_follows: bool,
 }
 
 /// Finds out what a commit made now would record. With [`Keep::Stored`] everything but the root tree is put into the store and published.
 /// What the rules leave open, and was not left open before, is asked of `choose`.
 pub fn draft<'a>(around: &Surroundings<'a>, keep: Keep<'_>, choose: &mut dyn Choose) -> Result<Draft<'a>, DraftError> {
     let mut state = state::read(around, keep)?;
-    let mut manifest = manifest_on_disk(around, &state)?;
+    let mut manifest = around.environment.manifest()?;
     let index = ModelIndex::new(around.store);
     let inventory = match index.update(&around.models, Depth::Quick, around.observer) {
         Ok(updated) => Inventory::new(updated.files),
@@ -106,7 +109,8 @@ pub fn draft<'a>(around: &Surroundings<'a>, keep: Keep<'_>, choose: &mut dyn Cho
         writer.publish()?;
     }
     let tree = state.root(models.as_ref())?;
-    Ok(Draft { state, uses, manifest: text, tree, tree_before, unread })
+    let lock_follows = lock_follows(around, &state, &manifest)?;
+    Ok(Draft { state, uses, manifest: text, tree, tree_before, unread, lock_follows })
 }
 
 impl Draft<'_> {
@@ -120,19 +124,6 @@ impl Draft<'_> {
 pub fn workflow_bytes(found: &FoundWorkflow) -> Result<Vec<u8>, String> {
     let bytes = std::fs::read(&found.file).map_err(|error| error.to_string())?;
     if ObjectId::of_blob(&bytes) == found.id { Ok(bytes) } else { Err("changed while it was read".to_owned()) }
-}
-
-/// The manifest as it is on disk; an empty one where there is none.
-///
-/// # Errors
-/// It cannot be read, or is no manifest.
-pub fn manifest_on_disk(around: &Surroundings<'_>, state: &State<'_>) -> Result<Manifest, DraftError> {
-    let path = around.environment.manifest_path();
-    if !state.entries.contains_key(MANIFEST) {
-        return Ok(Manifest::new(around.environment.name().as_str()));
-    }
-    let text = std::fs::read_to_string(&path).map_err(|source| StateError::Io { path: path.clone(), source })?;
-    Manifest::parse(&text).map_err(|source| DraftError::Manifest { path, source })
 }
 
 /// A model that is used: its place below `models/`, its id, what the manifest says of it.

@@ -9,6 +9,7 @@ use crate::platform::durable;
 
 use super::layout::{self, Installation, Kind, UserWorkflows, Version};
 use super::lock::{Lock, LockError, Waiting};
+use super::manifest::{Manifest, ReadError};
 use super::name::EnvironmentName;
 use super::python::{TorchBackend, Venv};
 
@@ -96,6 +97,12 @@ impl Environment {
     /// The manifest: a uv project file.
     pub fn manifest_path(&self) -> PathBuf {
         self.cec().join("pyproject.toml")
+    }
+
+    /// The manifest as it is on disk; an empty one where there is none.
+    pub fn manifest(&self) -> Result<Manifest, ReadError> {
+        let read = Manifest::read(&self.manifest_path())?;
+        Ok(read.unwrap_or_else(|| Manifest::new(self.name.as_str())))
     }
 
     pub fn custom_nodes_dir(&self) -> PathBuf {

@@ -10,11 +10,10 @@ use crate::resolve::Automatic;
 use crate::workflow::file::Held;
 
 use super::draft::DraftError;
-use super::manifest::Manifest;
 use super::nodes::installed;
 use super::readings::{self, Reading};
 use super::resolving::unknown_types;
-use super::state::{FoundWorkflow, StateError, Surroundings};
+use super::state::{FoundWorkflow, Surroundings};
 use super::uses::{self, Ask, Asking, WorkflowUses};
 
 /// A workflow of which the needs are looked up.
@@ -33,7 +32,7 @@ pub type Needs = Result<WorkflowUses, String>;
 /// # Errors
 /// The store; a manifest that cannot be read; a wish to stop.
 pub fn look(around: &Surroundings<'_>, catalog: &Catalog, wanted: &[Wanted<'_>]) -> Result<Vec<Needs>, DraftError> {
-    let before = manifest(around)?;
+    let before = around.environment.manifest()?;
     let index = ModelIndex::new(around.store);
     let inventory = Inventory::new(index.update(&around.models, Depth::Quick, around.observer)?.files);
     let readings: Vec<_> = wanted.iter().map(|wanted| reading(wanted.held, catalog)).collect();
@@ -63,15 +62,4 @@ pub fn look(around: &Surroundings<'_>, catalog: &Catalog, wanted: &[Wanted<'_>])
 
 fn reading(held: &Held, catalog: &Catalog) -> Result<Reading, String> {
     held.workflow().map(|workflow| readings::of(&workflow, catalog)).map_err(|error| error.to_string())
-}
-
-fn manifest(around: &Surroundings<'_>) -> Result<Manifest, DraftError> {
-    let path = around.environment.manifest_path();
-    match std::fs::read_to_string(&path) {
-        Ok(text) => Manifest::parse(&text).map_err(|source| DraftError::Manifest { path, source }),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            Ok(Manifest::new(around.environment.name().as_str()))
-        }
-        Err(source) => Err(StateError::Io { path, source }.into()),
-    }
 }

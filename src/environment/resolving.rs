@@ -11,7 +11,7 @@ use crate::resolve::{Choose, NodeChoice, Rule, Slot, Status, is_question, listed
 use crate::workflow::RewriteError;
 
 use super::commit::{self, Who, put_file, surroundings};
-use super::draft::{DraftError, facts_of, manifest_on_disk, workflow_bytes};
+use super::draft::{DraftError, facts_of, workflow_bytes};
 use super::head::Head;
 use super::journal::{Planned, RefEdit};
 use super::manifest::{Answer, Manifest, ModelFacts, WorkflowFacts};
@@ -122,7 +122,7 @@ pub fn find<'a>(
 ) -> Result<Resolved<'a>, ResolvingError> {
     let state = state::read(around, keep)?;
     let keys = selected(&state, wish.workflows)?;
-    let before = manifest_on_disk(around, &state)?;
+    let before = around.environment.manifest().map_err(DraftError::from)?;
     let index = ModelIndex::new(around.store);
     let inventory = Inventory::new(index.update(&around.models, Depth::Quick, around.observer)?.files);
     let wanted = state.workflows.iter().filter(|(key, _)| keys.contains(key.as_str()));

@@ -24,7 +24,7 @@ use super::head::Head;
 use super::manifest::{Answer, ComfyUiFacts, Manifest, ModelFacts, NodeFacts};
 use super::model_place;
 use super::nodes::{Origin, installed};
-use super::python::lockfile::Lock;
+use super::python::in_step::lock_follows;
 use super::rollback::{RollbackError, manifest_in};
 use super::snapshot_tree::{COMFYUI, MANIFEST, MODELS, NODES, PARKED, UV_LOCK, node_name, workflow_key};
 use super::state::{self, FoundWorkflow, Keep, State, Surroundings};
@@ -52,6 +52,9 @@ pub struct Status {
     pub unreadable: Vec<Unreadable>,
     pub python: Python,
     pub comfyui: ComfyUi,
+    /// Why the manifest cannot be read: in its place that of the last version is looked at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub manifest_error: Option<String>,
     /// What could not be read.
     pub problems: Vec<ProblemShape>,
     /// True when something of that is left out of snapshots.
@@ -261,8 +264,14 @@ pub fn status(around: &Surroundings<'_>, head: &Head) -> Result<Status, Rollback
     if let Some(id) = head.id() {
         status.head = Some(HeadShape { id, version: format!("v{}", head.version(around.store)?) });
     }
-    // What was said since the last commit counts too; a text that cannot be read is told by the next commit.
-    let on_disk = super::draft::manifest_on_disk(around, &state).unwrap_or_else(|_| manifest.clone());
+    // What was said since the last commit counts too.
+    let on_disk = match around.environment.manifest() {
+        Ok(manifest) => manifest,
+        Err(error) => {
+            status.manifest_error = Some(error.to_string());
+            manifest.clone()
+        }
+    };
     let files = OnceCell::new();
     let mut look = Look {
         around,
@@ -292,6 +301,7 @@ fn is_clean(status: &Status) -> bool {
     status.head.is_some()
         && lists.iter().all(|list| list.is_empty())
         && changed_version.is_empty()
+        && status.manifest_error.is_none()
         && !status.python.manifest_edited
         && !status.python.lock_changed
         && !status.comfyui.changed
@@ -610,7 +620,7 @@ impl Look<'_, '_> {
         let id = |entry: Option<&Entry>| entry.map(|entry| entry.id);
         let differs = |name: &str| id(self.before.get(name)) != id(self.state.entries.get(name));
         let interpreter = self.around.environment.interpreter();
-        let lock = self.state.entries.get(UV_LOCK).map(|entry| entry.id);
+        let has_lock = self.state.entries.contains_key(UV_LOCK);
         let mut python = Python {
             manifest_edited: differs(MANIFEST),
             lock_changed: differs(UV_LOCK),
@@ -619,46 +629,26 @@ impl Look<'_, '_> {
                 Interpreter::Foreign(_) => PythonOwner::Foreign,
                 Interpreter::Unknown => PythonOwner::Unknown,
             },
+            // Of a manifest that cannot be read nothing is said but that.
+            lock_follows: self.status.manifest_error.is_some() || lock_follows(self.around, self.state, self.on_disk)?,
             ..Python::default()
         };
-        if let (Interpreter::Own(venv), Some(id)) = (&interpreter, lock) {
+        if let (Interpreter::Own(venv), true) = (&interpreter, has_lock) {
             let path = self.around.environment.cec().join(UV_LOCK);
             let text = std::fs::read_to_string(&path).map_err(|source| state::StateError::Io { path, source })?;
-            python.lock_follows = self.lock_follows(&id, &text)?;
             let found = venv.differences(&text, &self.around.environment.facts().torch)?;
             python.packages = found
                 .into_iter()
                 .map(|found| PackageState { package: found.package, locked: found.locked, installed: found.installed })
                 .collect();
             python.in_sync = python.lock_follows && python.packages.is_empty() && venv.is_present();
-        } else if let Some(id) = lock {
-            let path = self.around.environment.cec().join(UV_LOCK);
-            let text = std::fs::read_to_string(&path).map_err(|source| state::StateError::Io { path, source })?;
-            python.lock_follows = self.lock_follows(&id, &text)?;
+        } else if has_lock {
             python.in_sync = python.lock_follows;
         } else if let Interpreter::Own(_) = interpreter {
             (python.lock_follows, python.in_sync) = (false, false);
         }
         self.status.python = python;
         Ok(())
-    }
-
-    /// Whether the lock was made for what the manifest asks for. The answer is kept as long as both stay as they are.
-    fn lock_follows(&self, lock: &ObjectId, text: &str) -> Result<bool, RollbackError> {
-        let rows = self.around.store.records(RecordTable::Caches);
-        let key = format!("lock follows\0{}", self.around.environment.name()).into_bytes();
-        let manifest = self.state.entries.get(MANIFEST).map(|entry| entry.id.to_hex()).unwrap_or_default();
-        let now = format!("{} {manifest} {lock}", env!("CARGO_PKG_VERSION"));
-        let kept: Option<(String, bool)> = rows.get(&key)?.and_then(|row| serde_json::from_slice(&row).ok());
-        if let Some((_, follows)) = kept.filter(|(of, _)| *of == now) {
-            return Ok(follows);
-        }
-        let follows = Lock::parse(text).is_ok_and(|lock| lock.follows(self.on_disk));
-        if let Ok(row) = serde_json::to_vec(&(now, follows)) {
-            // A store that cannot be written to has only lost time.
-            drop(rows.apply(vec![(key, Some(row))]));
-        }
-        Ok(follows)
     }
 
     fn comfyui(&mut self, head: &Head) {

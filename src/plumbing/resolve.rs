@@ -81,7 +81,7 @@ impl Command for Resolve {
         }
         let inventory = Inventory::new(updated.files);
         let manifest = match &environment {
-            Some(environment) => manifest_of(environment)?,
+            Some(environment) => Manifest::read(&environment.manifest_path())?,
             None => None,
         };
         let mut nobody = Automatic;
@@ -131,17 +131,6 @@ fn environment(session: &Session<'_>, workspace: &Workspace) -> Result<Option<En
     let is_one = session.environment_named().is_some() || workspace.active_name()?.is_some();
     let only = || workspace.environment_names().is_ok_and(|names| names.len() == 1);
     if is_one || only() { Ok(Some(session.environment_of(workspace)?)) } else { Ok(None) }
-}
-
-fn manifest_of(environment: &Environment) -> Result<Option<Manifest>, Failure> {
-    let path = environment.manifest_path();
-    match std::fs::read_to_string(&path) {
-        Ok(text) => Ok(Some(Manifest::parse(&text).map_err(|error| {
-            Failure::new(Exit::Conflict, format!("{}, {error}", path.display())).hint("correct that line")
-        })?)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(Failure::io(path.display(), &error)),
-    }
 }
 
 fn lines(session: &mut Session<'_>) -> Result<Vec<Line>, Failure> {

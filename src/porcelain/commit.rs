@@ -61,6 +61,8 @@ struct Shape {
     unresolved_types: Vec<OpenType>,
     unreadable: Vec<Unreadable>,
     problems: Vec<ProblemShape>,
+    /// False where `uv.lock` was made for other dependencies than the manifest's.
+    lock_follows: bool,
 }
 
 /// How many of what changed.
@@ -193,6 +195,7 @@ impl Commit {
                 unresolved_types: types,
                 unreadable,
                 problems,
+                lock_follows: draft.lock_follows,
             })?;
             return Ok(exit);
         }
@@ -215,6 +218,10 @@ impl Commit {
         }
         for file in &unreadable {
             session.warn(format_args!("{}: {}; kept as it is, but not as a workflow", file.path, file.reason))?;
+        }
+        if !draft.lock_follows {
+            session
+                .warn("uv.lock is not what pyproject.toml asks for; `comfrey sync` makes it so, then commit again")?;
         }
         print_open(session, &open, &types)?;
         Ok(exit)

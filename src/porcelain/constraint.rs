@@ -3,12 +3,11 @@
 use serde::Serialize;
 
 use crate::environment::manifest::Manifest;
-use crate::environment::python::packages;
 use crate::environment::python::requirements::{Requirement, normalized};
 use crate::ui::program::Command;
 use crate::ui::{Exit, Failure, Session};
 
-use super::py::{Way, edit, merged, parsed};
+use super::py::{Add, Remove};
 
 const HELP: &str = "\
 A constraint installs nothing. It says which versions of a package are allowed, for all who want it: ComfyUI, nodes, other
@@ -37,24 +36,6 @@ enum Verb {
     List,
 }
 
-#[derive(Debug, clap::Args)]
-struct Add {
-    /// Constraints, such as `numpy<2`
-    #[arg(value_name = "CONSTRAINT", required = true)]
-    constraints: Vec<String>,
-    #[command(flatten)]
-    way: Way,
-}
-
-#[derive(Debug, clap::Args)]
-struct Remove {
-    /// Names of packages
-    #[arg(value_name = "PACKAGE", required = true)]
-    packages: Vec<String>,
-    #[command(flatten)]
-    way: Way,
-}
-
 #[derive(Serialize)]
 struct Line<'a> {
     constraint: &'a str,
@@ -63,14 +44,8 @@ struct Line<'a> {
 impl Command for Constraint {
     fn run(self, session: &mut Session<'_>) -> Result<Exit, Failure> {
         match self.verb {
-            Verb::Add(add) => {
-                let wanted = parsed(&add.constraints)?;
-                edit(session, &add.way, |manifest| {
-                    manifest.set_constraints(&merged(manifest.constraints(), &wanted));
-                    Ok(())
-                })
-            }
-            Verb::Remove(remove) => edit(session, &remove.way, |manifest| remove_from(manifest, &remove.packages)),
+            Verb::Add(add) => add.carry_out(session, Manifest::constraints, Manifest::set_constraints),
+            Verb::Remove(remove) => remove.carry_out(session, remove_from),
             Verb::List => list(session),
         }
     }
@@ -92,7 +67,7 @@ fn remove_from(manifest: &mut Manifest, names: &[String]) -> Result<(), Failure>
 
 fn list(session: &mut Session<'_>) -> Result<Exit, Failure> {
     let working = session.working()?;
-    let manifest = packages::manifest_of(&working.around(session.observer))?;
+    let manifest = working.environment.manifest()?;
     for constraint in manifest.constraints() {
         match session.globals.json {
             true => session.print_json(&Line { constraint: &constraint })?,

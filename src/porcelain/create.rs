@@ -13,6 +13,7 @@ use crate::environment::python::{Python, TorchBackend, Uv};
 use crate::environment::{EnvironmentName, Workspace};
 use crate::object::{ObjectId, Snapshot};
 use crate::platform::git_program::{Git, Questions};
+use crate::ui::packages::RefusedShape;
 use crate::ui::plans::{self, StepShape};
 use crate::ui::program::Command;
 use crate::ui::{Exit, Failure, Session, json};
@@ -95,6 +96,7 @@ struct Answer<'a> {
     active: bool,
     snapshot: ObjectId,
     steps: Vec<StepShape<'a>>,
+    refused: Vec<RefusedShape<'a>>,
 }
 
 #[derive(Serialize)]
@@ -257,6 +259,9 @@ fn report(
     if creation.birth.becomes_active {
         writeln!(session.out, "  `{name}` is the active environment")?;
     }
+    for refused in created.refused.iter().filter(|refused| !refused.reason.is_expected()) {
+        session.warn(format_args!("ComfyUI: {refused}"))?;
+    }
     if release.how == How::Remembered {
         session.note("note: its source could not be asked for something newer; this was fetched before")?;
     }
@@ -294,6 +299,7 @@ fn answer(
         active: creation.birth.becomes_active,
         snapshot: created.snapshot,
         steps: created.brought.steps.iter().map(StepShape::from).collect(),
+        refused: created.refused.iter().map(|refused| RefusedShape::of(None, refused)).collect(),
     })?;
     Ok(Exit::Done)
 }

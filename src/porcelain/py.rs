@@ -40,17 +40,19 @@ enum Verb {
     List,
 }
 
+/// What is added, of `py` and of `constraint`.
 #[derive(Debug, clap::Args)]
-struct Add {
-    /// Requirements, such as `rich>=13`
+pub(super) struct Add {
+    /// Names of packages and what is asked of them, such as `rich>=13`
     #[arg(value_name = "REQUIREMENT", required = true)]
     requirements: Vec<String>,
     #[command(flatten)]
     way: Way,
 }
 
+/// What is removed, of `py` and of `constraint`.
 #[derive(Debug, clap::Args)]
-struct Remove {
+pub(super) struct Remove {
     /// Names of packages
     #[arg(value_name = "PACKAGE", required = true)]
     packages: Vec<String>,
@@ -59,7 +61,7 @@ struct Remove {
 }
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Way {
+struct Way {
     /// Show what would be done, and do nothing
     #[arg(short = 'n', long)]
     dry_run: bool,
@@ -67,9 +69,44 @@ pub(super) struct Way {
     running: WhileRunning,
 }
 
+impl Add {
+    /// The list of requirements that `of` reads and `set` writes, with these in it.
+    pub fn carry_out(
+        &self,
+        session: &mut Session<'_>,
+        of: impl FnOnce(&Manifest) -> Vec<String>,
+        set: impl FnOnce(&mut Manifest, &[String]),
+    ) -> Result<Exit, Failure> {
+        let wanted = parsed(&self.requirements)?;
+        self.way.edit(session, |manifest| {
+            let all = merged(of(manifest), &wanted);
+            set(manifest, &all);
+            Ok(())
+        })
+    }
+}
+
+impl Remove {
+    /// The manifest without these packages, as `change` takes them away.
+    pub fn carry_out(
+        &self,
+        session: &mut Session<'_>,
+        change: impl FnOnce(&mut Manifest, &[String]) -> Result<(), Failure>,
+    ) -> Result<Exit, Failure> {
+        self.way.edit(session, |manifest| change(manifest, &self.packages))
+    }
+}
+
 impl Way {
-    pub fn how(&self) -> How<'static> {
-        How { dry_run: self.dry_run, running: self.running, refused: &[] }
+    fn edit(
+        &self,
+        session: &mut Session<'_>,
+        change: impl FnOnce(&mut Manifest) -> Result<(), Failure>,
+    ) -> Result<Exit, Failure> {
+        let (working, _lock) = session.working_alone()?;
+        let mut wish = Wish::of_manifest(working.environment.manifest()?);
+        change(&mut wish.manifest)?;
+        How { dry_run: self.dry_run, running: self.running, refused: &[] }.carry_out(session, &working, &wish)
     }
 }
 
@@ -77,20 +114,16 @@ impl Command for Py {
     fn run(self, session: &mut Session<'_>) -> Result<Exit, Failure> {
         match self.verb {
             Verb::Add(add) => {
-                let wanted = parsed(&add.requirements)?;
-                edit(session, &add.way, |manifest| {
-                    manifest.set_group(ADDED, &merged(manifest.group(ADDED), &wanted));
-                    Ok(())
-                })
+                add.carry_out(session, |manifest| manifest.group(ADDED), |manifest, all| manifest.set_group(ADDED, all))
             }
-            Verb::Remove(remove) => edit(session, &remove.way, |manifest| remove_from(manifest, &remove.packages)),
+            Verb::Remove(remove) => remove.carry_out(session, remove_from),
             Verb::List => list(session),
         }
     }
 }
 
 /// Requirements as a person types them.
-pub(super) fn parsed(texts: &[String]) -> Result<Vec<Requirement>, Failure> {
+fn parsed(texts: &[String]) -> Result<Vec<Requirement>, Failure> {
     let parse = |text: &String| {
         Requirement::parse(text).map_err(|reason| {
             Failure::new(Exit::Usage, format!("`{text}` cannot be used: {reason}"))
@@ -101,7 +134,7 @@ pub(super) fn parsed(texts: &[String]) -> Result<Vec<Requirement>, Failure> {
 }
 
 /// The list with these in it; of a package there is one requirement.
-pub(super) fn merged(mut there: Vec<String>, wanted: &[Requirement]) -> Vec<String> {
+fn merged(mut there: Vec<String>, wanted: &[Requirement]) -> Vec<String> {
     for requirement in wanted {
         let same = |text: &String| Requirement::parse(text).is_ok_and(|found| found.package() == requirement.package());
         match there.iter_mut().find(|text| same(text)) {
@@ -110,18 +143,6 @@ pub(super) fn merged(mut there: Vec<String>, wanted: &[Requirement]) -> Vec<Stri
         }
     }
     there
-}
-
-pub(super) fn edit(
-    session: &mut Session<'_>,
-    way: &Way,
-    change: impl FnOnce(&mut Manifest) -> Result<(), Failure>,
-) -> Result<Exit, Failure> {
-    let (working, _lock) = session.working_alone()?;
-    let around = working.around(session.observer);
-    let mut wish = Wish::of_manifest(packages::manifest_of(&around)?);
-    change(&mut wish.manifest)?;
-    way.how().carry_out(session, &working, &wish)
 }
 
 fn remove_from(manifest: &mut Manifest, names: &[String]) -> Result<(), Failure> {
@@ -181,7 +202,7 @@ struct Line {
 fn list(session: &mut Session<'_>) -> Result<Exit, Failure> {
     let working = session.working()?;
     let around = working.around(session.observer);
-    let manifest = packages::manifest_of(&around)?;
+    let manifest = working.environment.manifest()?;
     let wanted_by = wanted_by(&manifest);
     let installed = packages::installed_of(&around)?;
     let locked = packages::locked_of(&around)?;

@@ -1,14 +1,15 @@
 //! `rollback`: makes workflows and custom nodes what they were in a version.
 
+use serde::Serialize;
+
 use crate::environment::head::Head;
 use crate::environment::making::create::told;
 use crate::environment::other_comfyui;
 use crate::environment::python::Python;
-use crate::environment::rollback::{self, Target};
+use crate::environment::rollback::{self, Prepared, Target};
 use crate::environment::state::{Keep, Surroundings};
 use crate::object::Snapshot;
-use crate::ui::packages;
-use crate::ui::plans;
+use crate::ui::plans::{self, Form};
 use crate::ui::program::Command;
 use crate::ui::running::WhileRunning;
 use crate::ui::{Exit, Failure, Session};
@@ -65,8 +66,7 @@ impl Command for Rollback {
             let around = working.around(session.observer);
             let head = Head::of(around.store, around.environment.name().as_str())?;
             let prepared = rollback::prepare(&around, &head, &target, Keep::IdsOnly)?;
-            show(session, &prepared, plans::Form::WouldDo)?;
-            packages::print(session, &prepared, plans::Form::WouldDo)?;
+            show(session, &prepared, Form::WouldDo)?;
             tell_other_comfyui(session, &around, &snapshot, &title)?;
             return Ok(Exit::Done);
         }
@@ -77,14 +77,13 @@ impl Command for Rollback {
         let head = Head::of(around.store, around.environment.name().as_str())?;
         let prepared = rollback::prepare(&around, &head, &target, Keep::IdsOnly)?;
         if prepared.is_empty() {
-            plans::print(session, &prepared.plan, plans::Form::Done)?;
+            show(session, &prepared, Form::Done)?;
             session.note(format_args!("Nothing to do: workflows and custom nodes are as in {title}."))?;
             tell_other_comfyui(session, &around, &snapshot, &title)?;
             return Ok(Exit::Done);
         }
         if session.can_ask && !session.globals.yes {
-            show(session, &prepared, plans::Form::WillDo)?;
-            packages::print(session, &prepared, plans::Form::WillDo)?;
+            show(session, &prepared, Form::WillDo)?;
             if !session.agree(&format!("Go back to {title}?"), true)? {
                 return Err(Failure::new(Exit::Negative, "nothing was changed"));
             }
@@ -93,8 +92,7 @@ impl Command for Rollback {
         drop(prepared);
         let python = uv.as_ref().map(|uv| uv as &dyn Python);
         let done = rollback::carry_out(&around, &head, &target, &who, python)?;
-        plans::print(session, &done.plan, plans::Form::Done)?;
-        packages::print(session, &done, plans::Form::Done)?;
+        show(session, &done, Form::Done)?;
         session.note(format_args!("Workflows and custom nodes are as in {title}; `comfrey undo` takes this back."))?;
         tell_other_comfyui(session, &around, &snapshot, &title)?;
         Ok(Exit::Done)
@@ -118,11 +116,27 @@ fn tell_other_comfyui(
     Ok(())
 }
 
-/// What is to be done, before the lines about packages.
-fn show(session: &mut Session<'_>, prepared: &rollback::Prepared<'_>, form: plans::Form) -> Result<(), Failure> {
-    if prepared.plan.is_empty() && prepared.installs() && !session.globals.json {
-        writeln!(session.out, "No file changes, but Python packages do:")?;
-        return Ok(());
+#[derive(Serialize)]
+struct Shape<'a> {
+    done: bool,
+    #[serde(flatten)]
+    what: plans::RollbackShape<'a>,
+}
+
+/// What is to be done, or was.
+fn show(session: &mut Session<'_>, prepared: &Prepared<'_>, form: Form) -> Result<(), Failure> {
+    if session.globals.json {
+        return match form {
+            Form::WillDo => Ok(()),
+            _ => session.print_json(&Shape { done: form == Form::Done, what: prepared.into() }),
+        };
     }
-    plans::print(session, &prepared.plan, form)
+    match form {
+        Form::Done => {}
+        _ if prepared.is_empty() => writeln!(session.out, "Nothing would change.")?,
+        _ if prepared.plan.is_empty() => writeln!(session.out, "No file changes, but Python packages do:")?,
+        Form::WillDo => writeln!(session.out, "This will be done:")?,
+        Form::WouldDo => writeln!(session.out, "This would be done:")?,
+    }
+    plans::of_rollback(session, prepared, form)
 }

@@ -132,6 +132,9 @@ fn print(session: &mut Session<'_>, found: &Found) -> Result<(), Failure> {
     for problem in &found.problems {
         session.warn(&problem.message)?;
     }
+    if let Some(error) = &found.manifest_error {
+        session.warn(error)?;
+    }
     writeln!(session.out)?;
     next(session, found)
 }
@@ -154,6 +157,9 @@ fn python(found: &Found) -> Vec<String> {
                 format!("{name} {} is installed, and not in uv.lock", installed.as_deref().unwrap_or_default())
             }
         });
+    }
+    if !python.in_sync && python.lock_follows && python.packages.is_empty() {
+        lines.push("the Python of this environment is not there".to_owned());
     }
     if python.packages.len() > MOST {
         lines.push(format!("and {} more", python.packages.len() - MOST));
@@ -295,6 +301,10 @@ fn next(session: &mut Session<'_>, found: &Found) -> Result<(), Failure> {
     let back = found.models.missing.iter().filter(|model| model.in_store).count();
     if found.clean {
         writeln!(session.out, "Workflows and custom nodes are as in {}.", head.version)?;
+    } else if found.manifest_error.is_some() {
+        writeln!(session.out, "Nothing can be recorded until pyproject.toml is corrected.")?;
+        writeln!(session.out, "{} goes back to {}", paint.typed("comfrey rollback HEAD"), head.version)?;
+        return Ok(());
     } else {
         writeln!(session.out, "{} records this as a new version", paint.typed("comfrey commit -m MESSAGE"))?;
         writeln!(session.out, "{} goes back to {}", paint.typed("comfrey rollback HEAD"), head.version)?;

@@ -3,15 +3,14 @@
 use serde::Serialize;
 
 use crate::environment::head::Head;
-use crate::environment::plan::{Plan, Step};
+use crate::environment::plan::Step;
 use crate::environment::python::Python;
-use crate::environment::rollback::{self, Target};
+use crate::environment::rollback::{self, Prepared, Target};
 use crate::environment::state::{Keep, Surroundings};
 use crate::history::RefName;
 use crate::history::refs::Expected;
 use crate::object::{ObjectId, Snapshot};
-use crate::ui::packages;
-use crate::ui::plans;
+use crate::ui::plans::{self, Form};
 use crate::ui::program::Command;
 use crate::ui::revisions::Revisions;
 use crate::ui::running::WhileRunning;
@@ -58,7 +57,8 @@ struct Shape<'a> {
     id: Option<ObjectId>,
     created: bool,
     done: bool,
-    steps: Vec<plans::StepShape<'a>>,
+    #[serde(flatten)]
+    what: plans::RollbackShape<'a>,
 }
 
 impl Command for Switch {
@@ -114,7 +114,7 @@ impl Switch {
                 Ok(refs.set_symbolic(&head, name)?)
             })?;
         }
-        self.say(session, id, &[])
+        self.say(session, id, None)
     }
 
     fn with_files(
@@ -131,8 +131,7 @@ impl Switch {
             self.check_committed(&around, &head)?;
             let target = self.target(&around, &head, name, id, snapshot)?;
             let prepared = rollback::prepare(&around, &head, &target, Keep::IdsOnly)?;
-            packages::print(session, &prepared, plans::Form::WouldDo)?;
-            return self.say(session, Some(id), &prepared.plan.steps);
+            return self.say(session, Some(id), Some(&prepared));
         }
         let who = session.who()?;
         let (working, _lock) = session.working_alone()?;
@@ -146,8 +145,7 @@ impl Switch {
         drop(prepared);
         let python = uv.as_ref().map(|uv| uv as &dyn Python);
         let done = rollback::carry_out(&around, &head, &target, &who, python)?;
-        packages::print(session, &done, plans::Form::Done)?;
-        self.say(session, Some(id), &done.plan.steps)
+        self.say(session, Some(id), Some(&done))
     }
 
     fn target(
@@ -185,14 +183,21 @@ impl Switch {
         ))
     }
 
-    fn say(&self, session: &mut Session<'_>, id: Option<ObjectId>, steps: &[Step]) -> Result<Exit, Failure> {
+    fn say(
+        &self,
+        session: &mut Session<'_>,
+        id: Option<ObjectId>,
+        files: Option<&Prepared<'_>>,
+    ) -> Result<Exit, Failure> {
         let done = !self.dry_run;
         if session.globals.json {
-            let steps = steps.iter().map(plans::StepShape::from).collect();
-            session.print_json(&Shape { branch: &self.branch, id, created: self.create, done, steps })?;
+            let what = files.map(plans::RollbackShape::from).unwrap_or_default();
+            session.print_json(&Shape { branch: &self.branch, id, created: self.create, done, what })?;
             return Ok(Exit::Done);
         }
-        plans::lines(session, &Plan { steps: steps.to_vec() })?;
+        if let Some(prepared) = files {
+            plans::of_rollback(session, prepared, if done { Form::Done } else { Form::WouldDo })?;
+        }
         let (new, branch) = (if self.create { "new " } else { "" }, &self.branch);
         match done {
             true => session.note(format_args!("On the {new}branch `{branch}`; `comfrey undo` goes back"))?,

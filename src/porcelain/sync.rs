@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::environment::head::Head;
 use crate::environment::python::TorchBackend;
-use crate::environment::python::installed::Difference;
+use crate::environment::python::installed::{Difference, Installed};
 use crate::environment::python::packages::{self, LockWish, Prepared, Scan, Wish};
 use crate::environment::python::requirements::Refused;
 use crate::ui::packages::{PackageShape, RefusedShape, lines};
@@ -68,7 +68,7 @@ impl Command for Sync {
         let torch = self.torch_backend.as_deref().map(str::parse::<TorchBackend>).transpose()?;
         let (working, _lock) = session.working_alone()?;
         let around = working.around(session.observer);
-        let mut wish = Wish::of_manifest(packages::manifest_of(&around)?);
+        let mut wish = Wish::of_manifest(working.environment.manifest()?);
         let mut refused = Vec::new();
         if self.frozen {
             wish.lock = LockWish::Frozen;
@@ -107,14 +107,14 @@ impl How<'_> {
             let who = node.as_deref().unwrap_or("ComfyUI");
             session.warn(format_args!("{who}: {refused}"))?;
         }
-        let before = packages::installed_of(&around)?;
+        // A new virtual environment has nothing to begin with.
+        let before = if prepared.makes_venv { Installed::new() } else { packages::installed_of(&around)? };
         if !self.dry_run && !prepared.is_done() {
             session.comfyui_at_rest(&working.environment, self.running)?;
             packages::carry_out(&around, &head, &who, &prepared, &uv)?;
         }
         let now = if self.dry_run { None } else { Some(packages::installed_of(&around)?) };
         let changes = match now {
-            // A new virtual environment has all of them.
             Some(now) => packages::changes(&before, &now),
             None => prepared.packages.clone(),
         };
@@ -146,9 +146,9 @@ impl How<'_> {
             return Ok(Exit::Done);
         }
         match (done, prepared.makes_venv) {
-            (true, true) => writeln!(session.out, "{environment} has a Python of its own now")?,
+            (true, true) => writeln!(session.out, "Made a Python environment for {environment}:")?,
             (true, false) => {}
-            (false, true) => writeln!(session.out, "{environment} would get a Python of its own")?,
+            (false, true) => writeln!(session.out, "A Python environment would be made for {environment}.")?,
             (false, false) => writeln!(session.out, "This would be done:")?,
         }
         lines(session, changes)?;
@@ -158,8 +158,8 @@ impl How<'_> {
         }
         if done {
             let number = count(changes.len(), "package");
-            session
-                .note(format_args!("{number} changed; `comfrey commit` records it, `comfrey undo` takes it back."))?;
+            let records = if prepared.rewrites { "`comfrey commit` records it, " } else { "" };
+            session.note(format_args!("{number} changed; {records}`comfrey undo` takes it back."))?;
         }
         Ok(Exit::Done)
     }

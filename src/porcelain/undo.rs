@@ -5,14 +5,12 @@ use serde::Serialize;
 use crate::environment::head::Head;
 use crate::environment::layout::Kind;
 use crate::environment::making::trash;
-use crate::environment::plan::Plan;
 use crate::environment::python::Python;
-use crate::environment::rollback::{self, Target};
+use crate::environment::rollback::{self, Prepared, Target};
 use crate::environment::state::Keep;
 use crate::history::undo::{Stacks, Step};
 use crate::object::ObjectId;
-use crate::ui::packages;
-use crate::ui::plans;
+use crate::ui::plans::{self, Form};
 use crate::ui::program::Command;
 use crate::ui::running::WhileRunning;
 use crate::ui::working::Working;
@@ -62,7 +60,8 @@ struct Shape<'a> {
     command: &'a str,
     operation: ObjectId,
     done: bool,
-    steps: Vec<plans::StepShape<'a>>,
+    #[serde(flatten)]
+    what: plans::RollbackShape<'a>,
 }
 
 /// An environment that came out of the trash.
@@ -138,7 +137,7 @@ impl How {
                 let undoes = Some(step.operation);
                 trash::delete(&mut working.workspace, &environment, lock, &who, undoes, &session.waiting())?;
             }
-            self.say(session, step, &Plan::default(), word, !self.dry_run)?;
+            self.say(session, step, None, word, !self.dry_run)?;
             let name = &revisions.environment;
             if !session.globals.json && !self.dry_run {
                 session.note(format_args!("`{name}` is in the trash: `comfrey redo -E {name}` brings it back"))?;
@@ -150,8 +149,7 @@ impl How {
         let target = Target::before(&around, step)?;
         let prepared = rollback::prepare(&around, &head, &target, Keep::IdsOnly)?;
         if self.dry_run {
-            self.say(session, step, &prepared.plan, word, false)?;
-            packages::print(session, &prepared, plans::Form::WouldDo)?;
+            self.say(session, step, Some(&prepared), word, false)?;
             return Ok(Exit::Done);
         }
         if !prepared.is_empty() {
@@ -161,8 +159,7 @@ impl How {
         drop(prepared);
         let python = uv.as_ref().map(|uv| uv as &dyn Python);
         let done = rollback::carry_out(&around, &head, &target, &who, python)?;
-        self.say(session, step, &done.plan, word, true)?;
-        packages::print(session, &done, plans::Form::Done)?;
+        self.say(session, step, Some(&done), word, true)?;
         self.way_back(session, word)
     }
 
@@ -209,21 +206,31 @@ impl How {
                 Ok(())
             })?;
         }
-        self.say(session, step, &Plan::default(), word, !self.dry_run)?;
+        self.say(session, step, None, word, !self.dry_run)?;
         if self.dry_run { Ok(Exit::Done) } else { self.way_back(session, word) }
     }
 
-    fn say(&self, session: &mut Session<'_>, step: &Step, plan: &Plan, word: &str, done: bool) -> Result<(), Failure> {
+    fn say(
+        &self,
+        session: &mut Session<'_>,
+        step: &Step,
+        files: Option<&Prepared<'_>>,
+        word: &str,
+        done: bool,
+    ) -> Result<(), Failure> {
         if session.globals.json {
-            let steps = plan.steps.iter().map(plans::StepShape::from).collect();
-            return session.print_json(&Shape { command: &step.command, operation: step.operation, done, steps });
+            let what = files.map(plans::RollbackShape::from).unwrap_or_default();
+            return session.print_json(&Shape { command: &step.command, operation: step.operation, done, what });
         }
         let command = session.paint.typed(format!("comfrey {}", step.command));
         match done {
             true => writeln!(session.out, "{command}: {word}")?,
             false => writeln!(session.out, "{command} would be {word}")?,
         }
-        plans::lines(session, plan)
+        match files {
+            Some(prepared) => plans::of_rollback(session, prepared, if done { Form::Done } else { Form::WouldDo }),
+            None => Ok(()),
+        }
     }
 
     fn way_back(&self, session: &mut Session<'_>, word: &str) -> Result<Exit, Failure> {

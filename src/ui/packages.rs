@@ -50,11 +50,23 @@ impl<'a> RefusedShape<'a> {
     }
 }
 
-/// What a rollback does to packages, on standard output. With `--json` the plan says it all, and packages follow from the lock in it.
-pub fn print(session: &mut Session<'_>, prepared: &Prepared<'_>, form: Form) -> Result<(), Failure> {
-    if session.globals.json || !prepared.installs() {
-        return Ok(());
+/// What becomes of Python by a rollback, in JSON.
+#[derive(Debug, Default, Serialize)]
+pub struct PythonShape<'a> {
+    packages: Vec<PackageShape<'a>>,
+    /// True where a virtual environment is made, which then has all that the lock says.
+    made_python: bool,
+}
+
+impl<'a> From<&'a Prepared<'_>> for PythonShape<'a> {
+    fn from(prepared: &'a Prepared<'_>) -> Self {
+        let packages = prepared.packages.iter().map(PackageShape::from).collect();
+        PythonShape { packages, made_python: prepared.makes_venv }
     }
+}
+
+/// The lines about Python of a rollback.
+pub fn of_rollback(session: &mut Session<'_>, prepared: &Prepared<'_>, form: Form) -> Result<(), Failure> {
     if prepared.makes_venv {
         let made = if form == Form::Done { "made" } else { "make" };
         writeln!(session.out, "  {} a Python environment", session.paint.good(format!("{made:10}")))?;

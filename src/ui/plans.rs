@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::environment::plan::{Plan, Step};
+use crate::environment::rollback::Prepared;
 use crate::object::{ObjectId, RelativePath};
 use crate::platform::git_clone::Stand;
 
+use super::packages::{self, PythonShape};
 use super::report::Bytes;
 use super::{Failure, Session};
 
@@ -74,20 +76,28 @@ impl<'a> From<&'a Step> for StepShape<'a> {
     }
 }
 
+/// What a rollback does to files and to Python, in JSON.
+#[derive(Debug, Default, Serialize)]
+pub struct RollbackShape<'a> {
+    steps: Vec<StepShape<'a>>,
+    #[serde(flatten)]
+    python: PythonShape<'a>,
+}
+
+impl<'a> From<&'a Prepared<'_>> for RollbackShape<'a> {
+    fn from(prepared: &'a Prepared<'_>) -> Self {
+        RollbackShape { steps: prepared.plan.steps.iter().map(StepShape::from).collect(), python: prepared.into() }
+    }
+}
+
+/// The lines about a rollback.
+pub fn of_rollback(session: &mut Session<'_>, prepared: &Prepared<'_>, form: Form) -> Result<(), Failure> {
+    lines(session, &prepared.plan)?;
+    packages::of_rollback(session, prepared, form)
+}
+
 /// Prints the steps on standard output, with a heading where they are not done yet.
 pub fn print(session: &mut Session<'_>, plan: &Plan, form: Form) -> Result<(), Failure> {
-    if session.globals.json {
-        #[derive(Serialize)]
-        struct Shape<'a> {
-            done: bool,
-            steps: Vec<StepShape<'a>>,
-        }
-        if form == Form::WillDo {
-            return Ok(());
-        }
-        let steps = plan.steps.iter().map(StepShape::from).collect();
-        return session.print_json(&Shape { done: form == Form::Done, steps });
-    }
     match form {
         Form::Done => {}
         _ if plan.is_empty() => writeln!(session.out, "Nothing would change.")?,

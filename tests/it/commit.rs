@@ -244,7 +244,7 @@ fn a_hand_edited_manifest_keeps_its_comments_and_a_broken_one_stops_the_commit()
     );
     std::fs::write(&path, "[project\n").unwrap();
     let run = demo.comfrey(["commit", "-m", "third"]).fails_with(4);
-    assert!(run.stderr.contains("pyproject.toml, line 1:"), "{}", run.stderr);
+    assert!(run.stderr.contains("pyproject.toml, line 1, column 9:"), "{}", run.stderr);
     assert_eq!(demo.comfrey(["log", "--oneline"]).success().stdout.lines().count(), 2);
 }
 

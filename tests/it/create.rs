@@ -12,8 +12,8 @@ use crate::support::{Run, Sandbox};
 use crate::trial::{left_out, links_can_be_made};
 
 /// A sandbox with the workspace `work/` and the stand-in ComfyUI as sources of every kind.
-struct Sources {
-    sandbox: Sandbox,
+pub struct Sources {
+    pub sandbox: Sandbox,
 }
 
 fn copy(from: &Path, to: &Path) {
@@ -30,7 +30,7 @@ fn copy(from: &Path, to: &Path) {
 
 impl Sources {
     /// The folder `plain/`, and the workspace.
-    fn new() -> Self {
+    pub fn new() -> Self {
         let sandbox = Sandbox::new();
         let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/comfyui");
         copy(&fixture, &sandbox.join("plain"));
@@ -39,7 +39,7 @@ impl Sources {
     }
 
     /// And `clone/`: tags v0.3.60, v0.3.64 and v0.4.0-rc1, and the branch `next` beyond them.
-    fn with_git() -> Self {
+    pub fn with_git() -> Self {
         let sources = Self::new();
         copy(&sources.sandbox.join("plain"), &sources.sandbox.join("clone"));
         sources.git(&["init", "-q", "-b", "main"]);
@@ -54,24 +54,28 @@ impl Sources {
     }
 
     /// A commit that is another version.
-    fn release(&self, version: &str) {
+    pub fn release(&self, version: &str) {
         self.sandbox.write("clone/comfyui_version.py", format!("__version__ = \"{version}\"\n"));
         self.sandbox.write(format!("clone/only_in_{}.py", version.replace('.', "_")), "x = 1\n");
         self.git(&["add", "-A"]);
         self.git(&["commit", "-q", "-m", version]);
     }
 
-    fn git(&self, words: &[&str]) {
+    pub fn git(&self, words: &[&str]) {
+        self.git_in("clone", words);
+    }
+
+    pub fn git_in(&self, folder: &str, words: &[&str]) {
         let mut command = Command::new("git");
         for (name, value) in [("NAME", "Test"), ("EMAIL", "test@example.org"), ("DATE", "2026-01-01T00:00:00Z")] {
             command.env(format!("GIT_AUTHOR_{name}"), value).env(format!("GIT_COMMITTER_{name}"), value);
         }
-        command.arg("-C").arg(self.sandbox.join("clone")).args(["-c", "core.autocrlf=false"]).args(words);
+        command.arg("-C").arg(self.sandbox.join(folder)).args(["-c", "core.autocrlf=false"]).args(words);
         let done = command.output().unwrap();
         assert!(done.status.success(), "{words:?}: {}", String::from_utf8_lossy(&done.stderr));
     }
 
-    fn command(&self, words: &[&str]) -> Command {
+    pub fn command(&self, words: &[&str]) -> Command {
         let mut command = self.sandbox.comfrey_command(words);
         command.current_dir(self.sandbox.join("work"));
         // What the machine's git is set to is not these tests' business.
@@ -79,35 +83,35 @@ impl Sources {
         command
     }
 
-    fn comfrey(&self, words: &[&str]) -> Run {
+    pub fn comfrey(&self, words: &[&str]) -> Run {
         Run::of(self.command(words))
     }
 
-    fn json(&self, words: &[&str]) -> Value {
+    pub fn json(&self, words: &[&str]) -> Value {
         let run = self.comfrey(&[words, &["--json"]].concat()).success();
         serde_json::from_str(run.line()).unwrap()
     }
 
     /// `create` without a Python of its own.
-    fn create(&self, words: &[&str]) -> Run {
+    pub fn create(&self, words: &[&str]) -> Run {
         self.comfrey(&[&["create", "--no-python"], words].concat())
     }
 
-    fn at(&self, name: &str) -> PathBuf {
+    pub fn at(&self, name: &str) -> PathBuf {
         self.sandbox.join("work/environments").join(name)
     }
 
-    fn version(&self, name: &str) -> String {
+    pub fn version(&self, name: &str) -> String {
         std::fs::read_to_string(self.at(name).join("ComfyUI/comfyui_version.py")).unwrap_or_default()
     }
 
-    fn manifest(&self, name: &str) -> String {
+    pub fn manifest(&self, name: &str) -> String {
         std::fs::read_to_string(self.at(name).join(".cec/pyproject.toml")).unwrap()
     }
 
     /// What lies in the folder of environments, and in staging.
     #[track_caller]
-    fn nothing_is_left(&self) {
+    pub fn nothing_is_left(&self) {
         let names = |folder: &str| -> Vec<String> {
             let entries = std::fs::read_dir(self.sandbox.join("work").join(folder)).into_iter().flatten();
             entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect()

@@ -67,11 +67,13 @@ impl OwnPython {
             .collect()
     }
 
-    /// Every file of the environment's folder but logs and locks.
+    /// Every file of the environment's folder but logs, locks, and what uv works with.
     pub fn files(&self) -> BTreeMap<String, Vec<u8>> {
         let mut found = BTreeMap::new();
         crate::installation::collect(&self.folder(), "demo", &mut found);
-        found.retain(|name, _| !name.starts_with("demo/logs") && name != "demo/lock" && !name.contains("__pycache__"));
+        let is_passing =
+            |name: &str| ["demo/logs", "demo/lock", "demo/.comfrey-uv-"].iter().any(|start| name.starts_with(start));
+        found.retain(|name, _| !is_passing(name) && !name.contains("__pycache__"));
         found
     }
 

@@ -8,7 +8,7 @@ use crate::own_python::OwnPython;
 use crate::support::Run;
 
 /// ComfyUI wants `torch` and `foo`, its node Impact `bar` and what is refused. Nothing where there is no uv.
-fn demo() -> Option<OwnPython> {
+pub fn demo() -> Option<OwnPython> {
     let demo = OwnPython::wanting("torch\nfoo\n")?;
     demo.demo.write(
         "custom_nodes/Impact/requirements.txt",

@@ -18,7 +18,7 @@ use crate::environment::layout::Kind;
 use crate::environment::lock::Waiting;
 use crate::environment::manifest::{ComfyUiFacts, Manifest, ManifestError};
 use crate::environment::name::EnvironmentName;
-use crate::environment::python::requirements::{Requirements, Whose};
+use crate::environment::python::requirements::{Refused, Requirements, Whose};
 use crate::environment::python::trial::{self, TrialError};
 use crate::environment::python::{Install, Project, Python, PythonError, TorchBackend};
 use crate::environment::rollback::{self, RollbackError, Target};
@@ -123,6 +123,8 @@ pub struct Created {
     pub sharing: Sharing,
     /// What the snapshot brought.
     pub brought: Plan,
+    /// What ComfyUI asks for and was not taken over.
+    pub refused: Vec<Refused>,
 }
 
 /// Who makes it, and with what.
@@ -163,7 +165,7 @@ pub fn carry_out(
     release: &Release,
     making: &Making<'_>,
 ) -> Result<Created> {
-    let (staged, sharing) = stage(creation, workspace, wish, release, making)?;
+    let Prepared { staged, sharing, refused } = stage(creation, workspace, wish, release, making)?;
     let (snapshot, environment, brought) = name_and_fill(&creation.birth, staged, workspace, making, |around| {
         if let Some(python) = making.python {
             make_python(around.environment, wish.python.as_deref(), python, making.observer)?;
@@ -180,7 +182,7 @@ pub fn carry_out(
         };
         Ok((transaction, message, brought))
     })?;
-    Ok(Created { environment, snapshot, sharing, brought })
+    Ok(Created { environment, snapshot, sharing, brought, refused })
 }
 
 /// Gives a staged environment its name, lets `fill` put into it what is missing, and records its first version. What fails takes the
@@ -218,6 +220,13 @@ pub(super) fn name_and_fill<T>(
     done
 }
 
+/// An environment put together, without a name.
+struct Prepared {
+    staged: Staged,
+    sharing: Sharing,
+    refused: Vec<Refused>,
+}
+
 /// Puts the environment together where nobody sees it.
 fn stage(
     creation: &Creation,
@@ -225,7 +234,7 @@ fn stage(
     wish: &Wish,
     release: &Release,
     making: &Making<'_>,
-) -> Result<(Staged, Sharing)> {
+) -> Result<Prepared> {
     let store = workspace.store();
     let facts = Facts {
         comfyui: PathBuf::from("ComfyUI"),
@@ -245,7 +254,7 @@ fn stage(
     }
     make_models(creation, &comfyui)?;
     let sharing = folders::share(&comfyui, &creation.shared, wish.models).map_err(io_error(&comfyui))?;
-    let (manifest, lock) = project(creation, workspace, wish, release, &comfyui)?;
+    let (manifest, lock, refused) = project(creation, workspace, wish, release, &comfyui)?;
     let cec = staged.folder().join(".cec");
     let write = |name: &str, text: &str| {
         let path = cec.join(name);
@@ -266,7 +275,7 @@ fn stage(
     if let Some(lock) = lock {
         write(UV_LOCK, &lock)?;
     }
-    Ok((staged, sharing))
+    Ok(Prepared { staged, sharing, refused })
 }
 
 /// A models folder for the workspace, with the folders that ComfyUI has, where none was listed.
@@ -280,14 +289,14 @@ fn make_models(creation: &Creation, comfyui: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The manifest and the lock to begin with.
+/// The manifest and the lock to begin with, and what ComfyUI asks for and was not taken over.
 fn project(
     creation: &Creation,
     workspace: &Workspace,
     wish: &Wish,
     release: &Release,
     comfyui: &Path,
-) -> Result<(String, Option<String>)> {
+) -> Result<(String, Option<String>, Vec<Refused>)> {
     let store = workspace.store();
     let text_of = |tree: &ObjectId, name: &str| -> Result<Option<String>> {
         let Ok(path) = RelativePath::new(name) else { return Ok(None) };
@@ -306,16 +315,18 @@ fn project(
         (None, None) => Manifest::new(creation.birth.name.as_str()),
     };
     let keeps = brought.is_some() && from.is_some_and(|from| from.program);
+    let mut refused = Vec::new();
     if !keeps {
         let requirements = Requirements::of(comfyui, Whose::ComfyUi);
         manifest.set_environment(&release.facts, None);
         manifest.merge_comfyui_requirements(&requirements.texts(), from.is_some());
+        refused = requirements.refused;
     }
     let lock = match from.filter(|_| keeps) {
         Some(from) => text_of(&from.snapshot.tree, UV_LOCK)?,
         None => None,
     };
-    Ok((manifest.to_string(), lock))
+    Ok((manifest.to_string(), lock, refused))
 }
 
 /// The virtual environment of an environment whose `.cec` is complete.

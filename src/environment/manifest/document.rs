@@ -1,10 +1,13 @@
 //! The manifest as a file: made, read, written, and the ways to its parts.
 
 use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
 
-use toml_edit::{DocumentMut, Item, Table, TableLike};
+use toml_edit::{Document, DocumentMut, Item, Table, TableLike};
 
 use super::edit::implicit;
+use super::shape;
 
 /// A manifest with its comments.
 #[derive(Debug, Clone)]
@@ -12,18 +15,46 @@ pub struct Manifest {
     document: DocumentMut,
 }
 
-/// Why a text is no manifest.
+/// Why a text is no manifest, and where: line and column from 1.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ManifestError {
-    #[error("line {line}: {reason}")]
-    NotToml { line: usize, reason: String },
-    #[error("`{0}` is a value where a table is wanted")]
-    NotATable(String),
-    #[error("`{0}` is no list")]
-    NotAList(String),
+#[error("line {line}, column {column}: {reason}")]
+pub struct ManifestError {
+    pub line: usize,
+    pub column: usize,
+    pub reason: String,
+}
+
+/// Why a file is no manifest.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    #[error("{}: {source}", path.display())]
+    Io { path: PathBuf, source: io::Error },
+    #[error("{}, {source}", path.display())]
+    Manifest { path: PathBuf, source: ManifestError },
 }
 
 impl Manifest {
+    /// Reads the manifest at `path`; nothing where there is no file.
+    ///
+    /// # Errors
+    /// As of [`Manifest::parse`], with the path.
+    pub fn read(path: &Path) -> Result<Option<Self>, ReadError> {
+        let bytes = match std::fs::read(path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(ReadError::Io { path: path.to_owned(), source }),
+        };
+        let parsed = match std::str::from_utf8(&bytes) {
+            Ok(text) => Self::parse(text),
+            Err(error) => {
+                let good = String::from_utf8_lossy(&bytes[..error.valid_up_to()]);
+                let (line, column) = shape::place(&good, Some(good.len()..good.len()));
+                Err(ManifestError { line, column, reason: "this is no text in UTF-8".to_owned() })
+            }
+        };
+        parsed.map(Some).map_err(|source| ReadError::Manifest { path: path.to_owned(), source })
+    }
+
     /// The manifest of a new environment, which has nothing in it yet.
     pub fn new(environment: &str) -> Self {
         let mut manifest = Manifest { document: DocumentMut::new() };
@@ -40,35 +71,17 @@ impl Manifest {
         manifest
     }
 
-    /// Reads a manifest. Errors: text that is not TOML; a value where Comfrey keeps a table.
+    /// Reads a manifest.
+    ///
+    /// # Errors
+    /// Text that is not TOML; a value of another kind than Comfrey keeps there.
     pub fn parse(text: &str) -> Result<Self, ManifestError> {
-        let document: DocumentMut = text.parse().map_err(|error: toml_edit::TomlError| {
-            let before = error.span().map_or(0, |span| span.start.min(text.len()));
-            let line = text.as_bytes()[..before].iter().filter(|byte| **byte == b'\n').count() + 1;
-            ManifestError::NotToml { line, reason: error.message().trim().to_owned() }
+        let document = Document::parse(text).map_err(|error| {
+            let (line, column) = shape::place(text, error.span());
+            ManifestError { line, column, reason: error.message().lines().next().unwrap_or_default().to_owned() }
         })?;
-        let manifest = Manifest { document };
-        for path in ["project", "dependency-groups", "tool", "tool.uv", "tool.comfrey"] {
-            manifest.checked(path)?;
-        }
-        for path in ["project.dependencies", "tool.uv.constraint-dependencies"] {
-            checked_list(path, manifest.item(path))?;
-        }
-        let groups = manifest.item("dependency-groups").and_then(Item::as_table_like);
-        for (name, item) in groups.into_iter().flat_map(|table| table.iter()) {
-            checked_list(&format!("dependency-groups.{name}"), Some(item))?;
-        }
-        for part in ["environment", "nodes", "workflows", "models"] {
-            manifest.checked(&format!("tool.comfrey.{part}"))?;
-        }
-        Ok(manifest)
-    }
-
-    fn checked(&self, path: &str) -> Result<(), ManifestError> {
-        match self.item(path) {
-            Some(item) if item.as_table_like().is_none() => Err(ManifestError::NotATable(path.to_owned())),
-            _ => Ok(()),
-        }
+        shape::check(&document)?;
+        Ok(Manifest { document: document.into_mut() })
     }
 
     pub(super) fn document_mut(&mut self) -> &mut DocumentMut {
@@ -106,13 +119,6 @@ impl Manifest {
     pub fn dependencies(&self) -> String {
         let parts = ["project.requires-python", "project.dependencies", "dependency-groups", "tool.uv"];
         parts.iter().filter_map(|path| self.item(path)).map(ToString::to_string).collect()
-    }
-}
-
-fn checked_list(path: &str, item: Option<&Item>) -> Result<(), ManifestError> {
-    match item {
-        Some(item) if item.as_array().is_none() => Err(ManifestError::NotAList(path.to_owned())),
-        _ => Ok(()),
     }
 }
 

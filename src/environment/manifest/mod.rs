@@ -8,6 +8,7 @@
 //! - [`facts`]: what it says, as values
 //! - [`comfyui`], [`nodes`], [`workflows`], [`models`]: its parts, read and set
 //! - [`requirements`]: what uv resolves
+//! - [`shape`]: what may stand where
 //! - [`edit`]: how a value is changed so that all else stays
 
 mod comfyui;
@@ -17,11 +18,12 @@ pub mod facts;
 mod models;
 mod nodes;
 pub mod requirements;
+mod shape;
 #[cfg(test)]
 mod tests;
 mod workflows;
 
 pub use crate::resolve::Slot;
-pub use document::{Manifest, ManifestError, project_name};
+pub use document::{Manifest, ManifestError, ReadError, project_name};
 pub use facts::{Answer, ComfyUiFacts, ModelFacts, ModelUse, NodeFacts, NodeSource, WorkflowFacts, sources};
 pub use requirements::{ADDED, group_of_node};

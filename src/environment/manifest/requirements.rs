@@ -190,7 +190,6 @@ fn remove(list: &mut Array, at: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::environment::manifest::ManifestError;
 
     fn texts(list: &[&str]) -> Vec<String> {
         list.iter().map(|text| (*text).to_owned()).collect()
@@ -255,23 +254,6 @@ mod tests {
         for odd in ["结", "a b", "--", "x!"] {
             let group = group_of_node(odd);
             assert!(group.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') && !group.ends_with('-'), "{group}");
-        }
-    }
-
-    #[test]
-    fn a_value_where_a_list_or_table_is_wanted_is_named() {
-        for (text, path) in [
-            ("project = 3\n", "project"),
-            ("[project]\ndependencies = \"numpy\"\n", "project.dependencies"),
-            ("dependency-groups = 1\n", "dependency-groups"),
-            ("[dependency-groups]\nx = 1\n", "dependency-groups.x"),
-            ("[tool]\nuv = 1\n", "tool.uv"),
-            ("[tool.uv]\nconstraint-dependencies = 1\n", "tool.uv.constraint-dependencies"),
-        ] {
-            match Manifest::parse(text).unwrap_err() {
-                ManifestError::NotATable(found) | ManifestError::NotAList(found) => assert_eq!(found, path),
-                other => panic!("{other}"),
-            }
         }
     }
 }

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 
-use crate::environment::draft;
+use crate::environment::draft::DraftError;
 use crate::environment::manifest::NodeFacts;
 use crate::environment::python::PythonError;
 use crate::environment::python::outside;
@@ -63,7 +63,7 @@ pub fn note_installed<'p>(
     let writer = around.store.writer()?;
     let state = state::read(around, Keep::Stored(&writer))?;
     writer.publish()?;
-    let mut manifest = draft::manifest_on_disk(around, &state)?;
+    let mut manifest = around.environment.manifest().map_err(DraftError::from)?;
     let nodes = manifest.nodes();
     let Some((key, facts)) = nodes.into_iter().find(|(_, facts)| facts.path == path.as_str()) else { return Ok(()) };
     let root = state.root(None)?;

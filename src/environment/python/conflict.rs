@@ -207,44 +207,62 @@ fn sides(text: &str, manifest: Option<&Manifest>) -> Option<Found> {
     }
     // In the order in which the manifest has them, not in uv's, which is another one each time.
     roots.sort();
-    let reached: Vec<BTreeMap<String, Vec<String>>> = roots.iter().map(|(_, key)| reach(key, &wants)).collect();
-    // What two reach and want differently; the deeper, the nearer to the cause.
-    let mut candidates: BTreeSet<&String> = reached.iter().flat_map(BTreeMap::keys).collect();
-    candidates.retain(|name| {
-        let ends: BTreeSet<&String> = reached.iter().filter_map(|paths| paths.get(*name)?.last()).collect();
-        ends.len() > 1
+    let reached: Vec<Reached> = roots.iter().map(|(_, key)| reach(key, &wants)).collect();
+    let ends = |name: &String, of: &[Reached]| {
+        let paths = of.iter().filter_map(|reached| reached.get(name)).flatten();
+        paths.filter_map(|path| path.last().cloned()).collect::<BTreeSet<String>>()
+    };
+    let names: BTreeSet<&String> = reached.iter().flat_map(BTreeMap::keys).collect();
+    // What two reach and want differently; else what one wants in two ways, itself and through another package.
+    let between = names.iter().find(|name| {
+        let first: Vec<Reached> = reached.iter().map(shortest).collect();
+        ends(name, &first).len() > 1
     });
-    let package = match candidates.into_iter().next() {
-        Some(name) => name.clone(),
+    let within = || names.iter().find(|name| ends(name, &reached).len() > 1);
+    let package = match between.or_else(within) {
+        Some(name) => (*name).clone(),
         // One wish that nothing satisfies: the end of the only way.
         None => {
-            let ends = reached.iter().flat_map(|paths| paths.iter()).max_by_key(|(_, path)| path.len());
+            let ends = reached.iter().flatten().max_by_key(|(_, paths)| paths.iter().map(Vec::len).max());
             ends.map(|(name, _)| name.clone())?
         }
     };
-    let of = |((who, _), paths): (&(Who, String), &BTreeMap<String, Vec<String>>)| {
-        Some(Side { who: who.clone(), wants: paths.get(&package)?.clone() })
+    let most = if between.is_some() { 1 } else { usize::MAX };
+    let of = |((who, _), reached): (&(Who, String), &Reached)| {
+        let paths = reached.get(&package).into_iter().flatten().take(most).cloned();
+        paths.map(|wants| Side { who: who.clone(), wants }).collect::<Vec<_>>()
     };
-    let sides: Vec<Side> = roots.iter().zip(&reached).filter_map(of).collect();
+    let sides: Vec<Side> = roots.iter().zip(&reached).flat_map(of).collect();
     (!sides.is_empty()).then_some((Some(package), sides))
 }
 
-/// Every package that `from` leads to, with the shortest way there.
-fn reach(from: &str, wants: &BTreeMap<String, Vec<String>>) -> BTreeMap<String, Vec<String>> {
-    let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
+/// Packages that something leads to, each with a way for every wish that it ends in; the shortest way first.
+type Reached = BTreeMap<String, Vec<Vec<String>>>;
+
+/// Every package that `from` leads to.
+fn reach(from: &str, wants: &BTreeMap<String, Vec<String>>) -> Reached {
+    let mut found = Reached::new();
     let mut open = VecDeque::from([(from.to_owned(), Vec::new())]);
     while let Some((key, path)) = open.pop_front() {
         for what in wants.get(&key).into_iter().flatten() {
             let name = name_of(what);
-            if found.contains_key(&name) {
+            let paths = found.entry(name.clone()).or_default();
+            if paths.iter().any(|path: &Vec<String>| path.last() == Some(what)) {
                 continue;
             }
             let path: Vec<String> = path.iter().cloned().chain([what.clone()]).collect();
-            found.insert(name.clone(), path.clone());
-            open.push_back((name, path));
+            if paths.is_empty() {
+                open.push_back((name, path.clone()));
+            }
+            paths.push(path);
         }
     }
     found
+}
+
+/// With just the shortest way to each.
+fn shortest(reached: &Reached) -> Reached {
+    reached.iter().map(|(name, paths)| (name.clone(), paths.iter().take(1).cloned().collect())).collect()
 }
 
 fn of_group(group: &str, manifest: Option<&Manifest>) -> Who {
@@ -304,6 +322,12 @@ mod tests {
         let said = said(text);
         assert!(said.starts_with("ComfyUI wants foo<2, through deep"), "{said}");
         assert!(said.contains("\nthe node c wants foo>=2"), "{said}");
+    }
+
+    #[test]
+    fn one_that_disagrees_with_itself_is_named_with_both_wishes() {
+        let text = "Because all versions of baz depend on foo>=2 and your project depends on baz, we can conclude that your project depends on foo>=2.\n         And because your project depends on foo<2, we can conclude that your project's requirements are unsatisfiable.";
+        assert_eq!(said(text), "ComfyUI wants foo<2\nComfyUI wants foo>=2, through baz");
     }
 
     #[test]

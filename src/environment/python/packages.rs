@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::environment::commit::{self, CommitError, Who, put_file, surroundings};
-use crate::environment::draft::DraftError;
 use crate::environment::environment::{FACTS, Facts, Interpreter};
 use crate::environment::head::Head;
 use crate::environment::journal::{Planned, RefEdit};
@@ -64,12 +63,6 @@ impl From<StateError> for PackagesError {
     }
 }
 
-impl From<DraftError> for PackagesError {
-    fn from(error: DraftError) -> Self {
-        RollbackError::from(error).into()
-    }
-}
-
 /// What an environment is to have.
 #[derive(Debug, Clone)]
 pub struct Wish {
@@ -123,19 +116,6 @@ impl Prepared {
     }
 }
 
-/// The manifest as it is on disk.
-pub fn manifest_of(around: &Surroundings<'_>) -> Result<Manifest, PackagesError> {
-    let path = around.environment.manifest_path();
-    let text = match std::fs::read_to_string(&path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            return Ok(Manifest::new(around.environment.name().as_str()));
-        }
-        Err(source) => return Err(StateError::Io { path, source }.into()),
-    };
-    Ok(Manifest::parse(&text).map_err(|source| DraftError::Manifest { path, source })?)
-}
-
 /// The lock as it is on disk, if there is one.
 pub fn lock_of(around: &Surroundings<'_>) -> Result<Option<String>, PackagesError> {
     let path = around.environment.cec().join(UV_LOCK);
@@ -157,7 +137,8 @@ pub fn installed_of(around: &Surroundings<'_>) -> Result<Installed, PackagesErro
 /// What the lock has for this machine.
 pub fn locked_of(around: &Surroundings<'_>) -> Result<Versions, PackagesError> {
     let lock = lock_of(around)?.and_then(|text| Lock::parse(&text).ok());
-    let version = around.environment.venv().version().or_else(|| Some(manifest_of(around).ok()?.python()? + ".0"));
+    let version =
+        around.environment.venv().version().or_else(|| Some(around.environment.manifest().ok()?.python()? + ".0"));
     let machine = version.and_then(|version| lockfile::this_machine(&version));
     Ok(lock.zip(machine).map(|(lock, machine)| lock.wanted(&machine)).unwrap_or_default())
 }

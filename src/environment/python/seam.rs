@@ -80,6 +80,8 @@ pub enum PythonError {
         code: Option<i32>,
         /// The last lines that it wrote.
         lines: Vec<String>,
+        /// Where all that it wrote stands.
+        log: Option<PathBuf>,
     },
     #[error("uv cannot be run: {}: {source}", program.display())]
     Unstartable { program: PathBuf, source: io::Error },

@@ -6,6 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::observer::Observer;
+use crate::platform::child::ProcessId;
 
 use super::find::{self, Search, VARIABLE};
 use super::lockfile::{self, Lock};
@@ -90,8 +91,17 @@ impl Uv {
         let ended = outside::run(command, about, self.log.as_deref(), observer)?;
         match ended.status.success() {
             true => Ok(ended),
-            false => Err(PythonError::Failed { task, code: ended.status.code(), lines: ended.last_lines(LAST_LINES) }),
+            false => Err(self.failed(task, &ended)),
         }
+    }
+}
+
+impl Uv {
+    fn failed(&self, task: &'static str, ended: &Ended) -> PythonError {
+        let mut lines = ended.last_lines(LAST_LINES);
+        // Which interpreter it took is no reason.
+        lines.retain(|line| !line.starts_with("Using "));
+        PythonError::Failed { task, code: ended.status.code(), lines, log: self.log.clone() }
     }
 }
 
@@ -104,7 +114,7 @@ impl Python for Uv {
         }
         command.arg(venv.folder());
         match self.run(&mut command, "venv", "making a Python environment", observer) {
-            Err(PythonError::Failed { .. }) if venv.is_present() => {
+            Err(PythonError::Failed { code: Some(_), .. }) if venv.is_present() => {
                 observer.noted("the Python environment has no pip of its own: uv could not find one");
                 Ok(())
             }
@@ -137,8 +147,7 @@ impl Python for Uv {
             if let Some(conflict) = Conflict::parse(&ended.stderr, manifest) {
                 return Err(PythonError::Conflict(Box::new(conflict)));
             }
-            let lines = ended.last_lines(LAST_LINES);
-            return Err(PythonError::Failed { task: "lock", code: ended.status.code(), lines });
+            return Err(self.failed("lock", &ended));
         }
         let path = place.path().join("uv.lock");
         std::fs::read_to_string(&path).map_err(io_error(&path))
@@ -212,21 +221,25 @@ impl Uv {
     }
 }
 
-/// Begins the names of folders in which something is resolved.
+/// Begins the names of folders in which something is resolved; the process that does follows.
 const TRIAL: &str = ".comfrey-uv-";
 
-/// How long such a folder may be in use.
+/// How long such a folder may be in use: numbers of processes are used again.
 const LONG_AGO: Duration = Duration::from_secs(86_400);
 
 /// A folder for one run of uv, which goes when it is dropped. What killed programs left of such folders goes now.
 fn trial_folder(above: &Path) -> Result<tempfile::TempDir, PythonError> {
     for entry in std::fs::read_dir(above).into_iter().flatten().flatten() {
-        let is_one = entry.file_name().to_string_lossy().starts_with(TRIAL);
+        let name = entry.file_name();
+        let Some(owner) = name.to_str().and_then(|name| name.strip_prefix(TRIAL)) else { continue };
+        let owner = owner.split('-').next().and_then(|process| process.parse().ok());
         let modified = || entry.metadata().and_then(|metadata| metadata.modified()).ok();
-        if is_one && modified().and_then(|time| time.elapsed().ok()).is_some_and(|age| age > LONG_AGO) {
+        let is_old = || modified().and_then(|time| time.elapsed().ok()).is_some_and(|age| age > LONG_AGO);
+        if owner.and_then(ProcessId::of).is_none() || is_old() {
             // What cannot be removed now is in nobody's way.
             drop(std::fs::remove_dir_all(entry.path()));
         }
     }
-    tempfile::Builder::new().prefix(TRIAL).tempdir_in(above).map_err(io_error(above))
+    let prefix = format!("{TRIAL}{}-", std::process::id());
+    tempfile::Builder::new().prefix(&prefix).tempdir_in(above).map_err(io_error(above))
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::digest::{self, Threads, Wanted, comfygit_id};
 use crate::environment::Environment;
-use crate::environment::manifest::{Answer, Manifest};
+use crate::environment::manifest::Answer;
 use crate::models::header::{Format, Verdict};
 use crate::models::{Depth, Header, Headers, IndexedFile, ModelIndex, Sources};
 use crate::object::ObjectId;
@@ -87,7 +87,7 @@ impl Command for Show {
             inventory = index.inventory(&roots)?;
         }
         let known = match &environment {
-            Some(environment) => manifest(environment)?.models(),
+            Some(environment) => environment.manifest()?.models(),
             None => BTreeMap::new(),
         };
         let users = match &environment {
@@ -138,20 +138,10 @@ impl Command for Show {
     }
 }
 
-fn manifest(environment: &Environment) -> Result<Manifest, Failure> {
-    let path = environment.manifest_path();
-    let text = match std::fs::read_to_string(&path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Manifest::new(environment.name().as_str())),
-        Err(error) => return Err(Failure::io(path.display(), &error)),
-    };
-    Manifest::parse(&text).map_err(|error| Failure::new(Exit::Damaged, format!("{}: {error}", path.display())))
-}
-
 /// The workflows that use each model, by its id, as of the environment's last commit.
 pub fn users(environment: &Environment) -> Result<BTreeMap<ObjectId, BTreeSet<String>>, Failure> {
     let mut users: BTreeMap<ObjectId, BTreeSet<String>> = BTreeMap::new();
-    for facts in manifest(environment)?.workflows().into_values() {
+    for facts in environment.manifest()?.workflows().into_values() {
         for used in facts.models {
             if let Answer::Model(id) = used.answer {
                 users.entry(id).or_default().insert(facts.path.clone());

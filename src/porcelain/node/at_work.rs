@@ -1,6 +1,5 @@
 //! The nodes that are there, and the right to change them.
 
-use crate::environment::draft;
 use crate::environment::head::Head;
 use crate::environment::lock::Lock;
 use crate::environment::manifest::Manifest;
@@ -42,7 +41,7 @@ pub fn open(session: &mut Session<'_>, how: &How) -> Result<(Working, Option<Loc
 pub fn look<'a>(around: &state::Surroundings<'a>) -> Result<AtWork<'a>, Failure> {
     let head = Head::of(around.store, around.environment.name().as_str())?;
     let state = state::read(around, Keep::IdsOnly)?;
-    let manifest = draft::manifest_on_disk(around, &state)?;
+    let manifest = around.environment.manifest()?;
     let nodes = nodes::survey(around, &state, &manifest.nodes())?;
     Ok(AtWork { state, manifest, nodes, head })
 }

@@ -2,9 +2,8 @@
 
 use serde::Serialize;
 
-use crate::environment::draft;
 use crate::environment::head::Head;
-use crate::environment::manifest::{Manifest, group_of_node};
+use crate::environment::manifest::{Manifest, ReadError, group_of_node};
 use crate::environment::nodes::required::{self, Keeper};
 use crate::environment::nodes::{Change, NodeError};
 use crate::environment::python::Python;
@@ -82,9 +81,9 @@ impl Plan {
         how: PackagesHow,
     ) -> Result<(), Failure> {
         let around = working.around(session.observer);
-        let mut manifest = Manifest::parse(&self.change.manifest).map_err(|source| {
-            NodeError::from(draft::DraftError::Manifest { path: working.environment.manifest_path(), source })
-        })?;
+        let path = working.environment.manifest_path();
+        let mut manifest =
+            Manifest::parse(&self.change.manifest).map_err(|source| ReadError::Manifest { path, source })?;
         let before = manifest.dependencies();
         match wants {
             Wants::These(requirements) => {

@@ -13,7 +13,7 @@ impl From<LaunchError> for Failure {
                 .hint("bring it back, or correct the path in the environment's environment.toml"),
             LaunchError::Desktop(_) => Failure::new(Exit::Usage, message).hint("start the desktop app"),
             LaunchError::NoPython(name) => Failure::new(Exit::NotFound, message).hint(format!(
-                "`comfrey sync -E {name}` makes one; or name one that can run it in its environment.toml: python = \"PATH\""
+                "`comfrey sync -E {name} --own-python` makes one; or name one that can run it in its environment.toml: python = \"PATH\""
             )),
             LaunchError::PythonGone { environment, .. } => Failure::new(Exit::NotFound, message).hint(format!(
                 "`comfrey sync -E {environment}` makes it anew if it is Comfrey's; else correct `python` in environment.toml"

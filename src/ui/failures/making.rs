@@ -5,6 +5,7 @@ use crate::environment::making::create::CreateError;
 use crate::environment::making::fetch::FetchError;
 use crate::environment::making::source::NoSource;
 use crate::environment::making::trash::TrashError;
+use crate::environment::python::{PythonError, TrialError};
 use crate::ui::{Exit, Failure};
 
 impl From<NoSource> for Failure {
@@ -54,7 +55,8 @@ impl From<CreateError> for Failure {
             CreateError::Workspace(error) => error.into(),
             CreateError::Io { path, source } => Failure::io(path.display(), &source),
             CreateError::Manifest { .. } => Failure::new(Exit::Usage, message).hint("nothing was changed; correct it"),
-            CreateError::Python(error) => error.into(),
+            CreateError::Python(error) => python(error),
+            CreateError::Trial(TrialError::Python(error)) => python(error),
             CreateError::Trial(error) => error.into(),
             CreateError::Store(error) => error.into(),
             CreateError::Worktree(error) => error.into(),
@@ -68,6 +70,19 @@ impl From<CreateError> for Failure {
             }
             CreateError::Interrupted => Failure::new(Exit::Interrupted, message),
         }
+    }
+}
+
+/// There is no environment in which something could be settled.
+fn python(error: PythonError) -> Failure {
+    let is_conflict = matches!(error, PythonError::Conflict(_));
+    let failure = Failure::from(error);
+    match is_conflict {
+        true => failure.hint(
+            "nothing was made; take another ComfyUI (--ref, --comfyui) or Python (--python). What settles it can stand in a manifest \
+             to begin with: --template FILE with [tool.uv] override-dependencies",
+        ),
+        false => failure,
     }
 }
 

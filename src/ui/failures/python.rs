@@ -1,8 +1,10 @@
 //! Failures of resolving and installing Python packages.
 
+use std::path::Path;
+
 use crate::environment::python::conflict::Who;
 use crate::environment::python::packages::PackagesError;
-use crate::environment::python::{Conflict, PythonError, TrialError, torch::NoBackend};
+use crate::environment::python::{Complaint, Conflict, PythonError, TrialError, torch::NoBackend};
 use crate::ui::{Exit, Failure};
 
 const HOW_TO_INSTALL: &str = "install it as https://docs.astral.sh/uv says, for instance `python3 -m pip install uv`, \
@@ -17,12 +19,32 @@ impl From<PythonError> for Failure {
                 Failure::new(Exit::Outside, message).hint(HOW_TO_INSTALL)
             }
             PythonError::Conflict(conflict) => Failure::new(Exit::Conflict, message).hint(ways_out(&conflict)),
-            PythonError::Failed { .. } => Failure::new(Exit::Outside, message)
-                .hint("nothing was changed; all that uv said is in the environment's logs/uv.log"),
+            PythonError::Failed { lines, log, .. } => {
+                Failure::new(Exit::Outside, message).hint(after(Complaint::of(&lines), log.as_deref()))
+            }
             PythonError::Io { path, source } => Failure::io(path.display(), &source),
             PythonError::Store(error) => error.into(),
             PythonError::Interrupted => Failure::new(Exit::Interrupted, message),
         }
+    }
+}
+
+/// What to do after uv failed.
+fn after(complaint: Option<Complaint>, log: Option<&Path>) -> String {
+    let advice = match complaint {
+        Some(Complaint::Network) => {
+            ". uv could not reach where packages come from: check the network, the proxy (HTTPS_PROXY) and the index \
+             (UV_DEFAULT_INDEX); with UV_OFFLINE=1 it takes what is in its cache"
+        }
+        Some(Complaint::DiskFull) => ". Make room: `uv cache clean` empties uv's cache, `comfrey gc` the store",
+        Some(Complaint::NoInterpreter) => {
+            ". `uv python list` shows the Pythons of this machine, `uv python install VERSION` brings another"
+        }
+        None => "",
+    };
+    match log {
+        Some(log) => format!("nothing was changed; all that uv said is in {}{advice}", log.display()),
+        None => format!("nothing was changed{advice}"),
     }
 }
 
@@ -40,7 +62,7 @@ fn ways_out(conflict: &Conflict) -> String {
     };
     let package = conflict.package.as_deref().unwrap_or("PACKAGE");
     format!(
-        "nothing was changed. {another}. If you know which {package} works, say so in the manifest: \
+        "nothing was changed; {another}. If you know which {package} works, say so in the manifest: \
          [tool.uv] override-dependencies = [\"{package}==VERSION\"]"
     )
 }

@@ -3,6 +3,7 @@
 use crate::environment::commit::CommitError;
 use crate::environment::draft::DraftError;
 use crate::environment::journal::JournalError;
+use crate::environment::manifest::ReadError;
 use crate::environment::rollback::RollbackError;
 use crate::environment::staging::StagingError;
 use crate::environment::state::StateError;
@@ -29,15 +30,24 @@ impl From<StateError> for Failure {
 
 impl From<DraftError> for Failure {
     fn from(error: DraftError) -> Self {
-        let message = error.to_string();
         match error {
             DraftError::State(error) => error.into(),
             DraftError::Store(error) => error.into(),
             DraftError::Worktree(error) => error.into(),
             DraftError::Models(error) => error.into(),
             DraftError::Choose(error) => error.into(),
-            DraftError::Manifest { .. } => Failure::new(Exit::Conflict, message)
-                .hint("correct that line, or bring back the last version with `comfrey show HEAD:pyproject.toml`"),
+            DraftError::Manifest(error) => error.into(),
+        }
+    }
+}
+
+impl From<ReadError> for Failure {
+    fn from(error: ReadError) -> Self {
+        let message = error.to_string();
+        match error {
+            ReadError::Io { path, source } => Failure::io(path.display(), &source),
+            ReadError::Manifest { .. } => Failure::new(Exit::Conflict, message)
+                .hint("correct it there; or `comfrey rollback HEAD` goes back to the last version, and `undo` takes that back"),
         }
     }
 }

@@ -149,7 +149,8 @@ fn name_of(url: &str) -> Option<String> {
     let path = path.split('?').next().unwrap_or(path);
     let last = path.trim_end_matches('/').rsplit('/').next().filter(|last| *last != path)?;
     let name = if let Some(stem) = last.strip_suffix(".whl") {
-        stem.split('-').next()?
+        // `NAME-VERSION-PYTHON-ABI-PLATFORM`, and perhaps a build number: uv takes no others.
+        stem.split('-').next().filter(|_| (4..=5).contains(&stem.matches('-').count()))?
     } else if let Some(stem) = [".tar.gz", ".zip"].iter().find_map(|end| last.strip_suffix(end)) {
         stem.rsplit_once('-').map_or(stem, |(name, _)| name)
     } else if url.starts_with("git+") {
@@ -213,6 +214,7 @@ mod tests {
         }
         assert_eq!(Requirement::parse("https://example.org/"), Err(Reason::NoName));
         assert_eq!(Requirement::parse("https://example.org/page"), Err(Reason::NoName));
+        assert_eq!(Requirement::parse("https://example.org/foo.whl"), Err(Reason::NoName));
     }
 
     #[test]
