@@ -39,6 +39,7 @@ mod support;
 #[path = "../../src/platform/trial.rs"]
 mod trial;
 mod wheels;
+mod whole_path;
 mod workflow;
 mod workflow_diff;
 mod workflow_show;
