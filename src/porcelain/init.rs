@@ -317,7 +317,6 @@ fn next_steps(workspace: &Workspace, session: &mut Session<'_>) -> Result<Exit, 
     let paint = session.paint;
     let mut steps: Vec<(String, &str)> = Vec::new();
     if workspace.environment_names()?.is_empty() {
-        steps.push(("comfrey create NAME".into(), "make an environment with a ComfyUI and a Python of its own"));
         steps.push(("comfrey adopt NAME PATH".into(), "take an existing ComfyUI under Comfrey's care"));
         steps.push(("comfrey create NAME".into(), "or get a new one"));
     }

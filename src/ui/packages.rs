@@ -4,9 +4,7 @@ use serde::Serialize;
 
 use crate::environment::python::installed::Difference;
 use crate::environment::python::requirements::Refused;
-use crate::environment::rollback::Prepared;
 
-use super::plans::Form;
 use super::{Failure, Session};
 
 /// A package in JSON. `to` is absent for one that is taken away, `from` for one that is new.
@@ -48,30 +46,6 @@ impl<'a> RefusedShape<'a> {
             reason: refused.reason.word(),
         }
     }
-}
-
-/// What becomes of Python by a rollback, in JSON.
-#[derive(Debug, Default, Serialize)]
-pub struct PythonShape<'a> {
-    packages: Vec<PackageShape<'a>>,
-    /// True where a virtual environment is made, which then has all that the lock says.
-    made_python: bool,
-}
-
-impl<'a> From<&'a Prepared<'_>> for PythonShape<'a> {
-    fn from(prepared: &'a Prepared<'_>) -> Self {
-        let packages = prepared.packages.iter().map(PackageShape::from).collect();
-        PythonShape { packages, made_python: prepared.makes_venv }
-    }
-}
-
-/// The lines about Python of a rollback.
-pub fn of_rollback(session: &mut Session<'_>, prepared: &Prepared<'_>, form: Form) -> Result<(), Failure> {
-    if prepared.makes_venv {
-        let made = if form == Form::Done { "made" } else { "make" };
-        writeln!(session.out, "  {} a Python environment", session.paint.good(format!("{made:10}")))?;
-    }
-    lines(session, &prepared.packages)
 }
 
 /// A line a package.

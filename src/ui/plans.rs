@@ -9,7 +9,7 @@ use crate::environment::rollback::Prepared;
 use crate::object::{ObjectId, RelativePath};
 use crate::platform::git_clone::Stand;
 
-use super::packages::{self, PythonShape};
+use super::packages::{self, PackageShape};
 use super::report::Bytes;
 use super::{Failure, Session};
 
@@ -80,20 +80,29 @@ impl<'a> From<&'a Step> for StepShape<'a> {
 #[derive(Debug, Default, Serialize)]
 pub struct RollbackShape<'a> {
     steps: Vec<StepShape<'a>>,
-    #[serde(flatten)]
-    python: PythonShape<'a>,
+    packages: Vec<PackageShape<'a>>,
+    /// True where a virtual environment is made, which then has all that the lock says.
+    made_python: bool,
 }
 
 impl<'a> From<&'a Prepared<'_>> for RollbackShape<'a> {
     fn from(prepared: &'a Prepared<'_>) -> Self {
-        RollbackShape { steps: prepared.plan.steps.iter().map(StepShape::from).collect(), python: prepared.into() }
+        RollbackShape {
+            steps: prepared.plan.steps.iter().map(StepShape::from).collect(),
+            packages: prepared.packages.iter().map(PackageShape::from).collect(),
+            made_python: prepared.makes_venv,
+        }
     }
 }
 
 /// The lines about a rollback.
 pub fn of_rollback(session: &mut Session<'_>, prepared: &Prepared<'_>, form: Form) -> Result<(), Failure> {
     lines(session, &prepared.plan)?;
-    packages::of_rollback(session, prepared, form)
+    if prepared.makes_venv {
+        let made = if form == Form::Done { "made" } else { "make" };
+        writeln!(session.out, "  {} a Python environment", session.paint.good(format!("{made:10}")))?;
+    }
+    packages::lines(session, &prepared.packages)
 }
 
 /// Prints the steps on standard output, with a heading where they are not done yet.

@@ -47,7 +47,7 @@ fn without_a_workspace_a_command_says_how_to_make_one() {
 fn init_makes_a_workspace_that_commands_find_and_says_what_to_type_next() {
     let sandbox = Sandbox::new();
     let run = sandbox.comfrey(["init", "--no-input"]).success();
-    assert!(run.stdout.contains("Next:\n  comfrey create NAME"), "{}", run.stdout);
+    assert!(run.stdout.contains("Next:\n  comfrey adopt NAME PATH"), "{}", run.stdout);
     assert!(sandbox.join("comfrey/.comfrey/format").is_file());
     let listed = json_of(&sandbox.comfrey(["list", "--json"]).success());
     assert_eq!(listed["environments"], json!([]));

@@ -2,35 +2,18 @@
 
 use std::fmt;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use toml_edit::{Document, DocumentMut, Item, Table, TableLike};
 
 use super::edit::implicit;
+use super::error::{ManifestError, ReadError};
 use super::shape;
 
 /// A manifest with its comments.
 #[derive(Debug, Clone)]
 pub struct Manifest {
     document: DocumentMut,
-}
-
-/// Why a text is no manifest, and where: line and column from 1.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("line {line}, column {column}: {reason}")]
-pub struct ManifestError {
-    pub line: usize,
-    pub column: usize,
-    pub reason: String,
-}
-
-/// Why a file is no manifest.
-#[derive(Debug, thiserror::Error)]
-pub enum ReadError {
-    #[error("{}: {source}", path.display())]
-    Io { path: PathBuf, source: io::Error },
-    #[error("{}, {source}", path.display())]
-    Manifest { path: PathBuf, source: ManifestError },
 }
 
 impl Manifest {

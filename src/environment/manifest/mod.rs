@@ -9,11 +9,13 @@
 //! - [`comfyui`], [`nodes`], [`workflows`], [`models`]: its parts, read and set
 //! - [`requirements`]: what uv resolves
 //! - [`shape`]: what may stand where
+//! - [`error`]: why a text is no manifest
 //! - [`edit`]: how a value is changed so that all else stays
 
 mod comfyui;
 pub mod document;
 mod edit;
+mod error;
 pub mod facts;
 mod models;
 mod nodes;
@@ -24,6 +26,7 @@ mod tests;
 mod workflows;
 
 pub use crate::resolve::Slot;
-pub use document::{Manifest, ManifestError, ReadError, project_name};
+pub use document::{Manifest, project_name};
+pub use error::{ManifestError, ReadError};
 pub use facts::{Answer, ComfyUiFacts, ModelFacts, ModelUse, NodeFacts, NodeSource, WorkflowFacts, sources};
 pub use requirements::{ADDED, group_of_node};

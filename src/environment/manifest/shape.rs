@@ -7,7 +7,7 @@ use toml_edit::{Array, Document, Item, TableLike, Value};
 
 use crate::object::ObjectId;
 
-use super::ManifestError;
+use super::error::ManifestError;
 
 /// What is wanted of a value. Keys that are not listed may hold anything.
 enum Shape {
