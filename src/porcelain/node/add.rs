@@ -163,7 +163,8 @@ impl Command for Add {
 fn beside(failure: Failure, request: &Request, here: &Path) -> Failure {
     match request {
         Request::Registry { id, version: None } if here.join(id).is_dir() => {
-            failure.hint(format!("the folder here of that name is `comfrey node add ./{id}`"))
+            let before = failure.hint.clone().map(|hint| format!("{hint}. ")).unwrap_or_default();
+            failure.hint(format!("{before}The folder here of that name is `comfrey node add ./{id}`"))
         }
         _ => failure,
     }

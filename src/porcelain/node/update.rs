@@ -204,7 +204,10 @@ fn told(node: &Node, fetched: &Fetched, tree: ObjectId) -> String {
                 (None, Some(commit)) => commit,
                 (None, None) => "an unknown version".to_owned(),
             };
-            format!("{key}: {} -> {}", text(old, before), text(new, after))
+            match (new, &after) {
+                (Some(version), None) if old == new => format!("{key}: other files of version {version}"),
+                _ => format!("{key}: {} -> {}", text(old, before), text(new, after)),
+            }
         }
     }
 }

@@ -122,7 +122,7 @@ fn without_a_network_each_step_says_which_host_it_wanted_and_changes_nothing() {
     said(&run, &[NOBODY, "/nodes/another: no host could be reached", "check the network"]);
     demo.sandbox.write("work/another/__init__.py", "");
     let run = alone(&demo, &["node", "add", "another"]).fails_with(6);
-    said(&run, &["the folder here of that name is `comfrey node add ./another`"]);
+    said(&run, &["The folder here of that name is `comfrey node add ./another`"]);
     // What the registry says is known, and the archive's host does not answer.
     let registry = Registry::with_archive_at("1.1.0", &[("1.0.0", "Active"), ("1.1.0", "Active")], &gone);
     std::fs::remove_dir_all(demo.sandbox.join("work/.comfrey/catalog/registry")).unwrap();
