@@ -35,6 +35,8 @@ static char *unix_paths(const char *text) {
         const char *drive = strncmp(at, "\\\\?\\", 4) == 0 ? at + 4 : at;
         int letter = *drive | 32;
         int begins = at == text || !strchr("abcdefghijklmnopqrstuvwxyz", at[-1] | 32);
+        /* One that was turned into the machine's already, and came back from there. */
+        if (at - text >= 11 && strncmp(at - 11, "dosdevices/", 11) == 0) begins = 0;
         if (begins && letter >= 'a' && letter <= 'z' && drive[1] == ':' && (drive[2] == '\\' || drive[2] == '/') && drive[3] != '/') {
             if (letter != 'z') done += sprintf(made + done, "%s/dosdevices/%c:", prefix ? prefix : "", letter);
             made[done++] = '/';

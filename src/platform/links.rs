@@ -82,10 +82,11 @@ pub fn is_unsupported(error: &io::Error) -> bool {
     if matches!(error.kind(), CrossesDevices | InvalidInput | PermissionDenied | TooManyLinks | Unsupported) {
         return true;
     }
-    // EOPNOTSUPP, ENOTTY and ENOSYS are how kernels say that a file system has no such call.
+    // How kernels say that a file system has no such call; on macOS ENOTSUP, which clonefile gives, is not EOPNOTSUPP.
     #[cfg(unix)]
     if let Some(code) = error.raw_os_error() {
-        let known = [rustix::io::Errno::OPNOTSUPP, rustix::io::Errno::NOTTY, rustix::io::Errno::NOSYS];
+        use rustix::io::Errno;
+        let known = [Errno::OPNOTSUPP, Errno::NOTSUP, Errno::NOTTY, Errno::NOSYS];
         return known.iter().any(|errno| errno.raw_os_error() == code);
     }
     // ERROR_INVALID_FUNCTION and ERROR_NOT_SUPPORTED, bare or as an HRESULT.

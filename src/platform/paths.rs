@@ -86,6 +86,34 @@ pub fn from_bytes(bytes: &[u8]) -> PathBuf {
     }
 }
 
+/// The path that a line of another program names: its bytes; on Windows UTF-8, or else in the code page of the system's own programs, such
+/// as `dir`.
+pub fn from_line(bytes: Vec<u8>) -> PathBuf {
+    #[cfg(unix)]
+    {
+        use std::os::unix::ffi::OsStringExt;
+        PathBuf::from(std::ffi::OsString::from_vec(bytes))
+    }
+    #[cfg(windows)]
+    match String::from_utf8(bytes) {
+        Ok(text) => PathBuf::from(text),
+        Err(error) => from_code_page(error.as_bytes()),
+    }
+}
+
+#[cfg(windows)]
+fn from_code_page(bytes: &[u8]) -> PathBuf {
+    use std::os::windows::ffi::OsStringExt;
+    use windows_sys::Win32::Globalization::{CP_OEMCP, MultiByteToWideChar};
+    // No code page makes more units of a text than it has bytes.
+    let mut units = vec![0u16; bytes.len()];
+    let (length, room) = (i32::try_from(bytes.len()).unwrap_or(0), i32::try_from(units.len()).unwrap_or(0));
+    // SAFETY: both lengths are those of the slices.
+    let made = unsafe { MultiByteToWideChar(CP_OEMCP, 0, bytes.as_ptr(), length, units.as_mut_ptr(), room) };
+    units.truncate(usize::try_from(made).unwrap_or(0));
+    PathBuf::from(std::ffi::OsString::from_wide(&units))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -104,6 +132,11 @@ mod tests {
             assert_eq!(plain_path(&root.join("link")), root.join("link"));
             assert_eq!(plain_path(&root.join("link/../d")), root.join("c/d"));
         }
+    }
+
+    #[test]
+    fn a_line_is_a_path_in_utf_8() {
+        assert_eq!(from_line("ä b".into()), Path::new("ä b"));
     }
 
     #[test]

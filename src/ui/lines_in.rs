@@ -3,6 +3,8 @@
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::PathBuf;
 
+use crate::platform::paths;
+
 /// Reads lines as they come: all that have arrived at once, waiting only when there is none.
 pub struct LinesIn<R> {
     input: BufReader<R>,
@@ -49,18 +51,10 @@ impl<R: Read> LinesIn<R> {
     }
 }
 
-/// On Windows, where paths are not bytes, they are read as UTF-8.
+/// Programs of Windows end a line with both characters.
 fn path(bytes: Vec<u8>) -> PathBuf {
-    #[cfg(unix)]
-    {
-        use std::os::unix::ffi::OsStringExt;
-        PathBuf::from(std::ffi::OsString::from_vec(bytes))
-    }
-    #[cfg(windows)]
-    {
-        let bytes = bytes.strip_suffix(b"\r").unwrap_or(&bytes);
-        PathBuf::from(String::from_utf8_lossy(bytes).into_owned())
-    }
+    let without = if cfg!(windows) { bytes.strip_suffix(b"\r") } else { None };
+    paths::from_line(without.map_or_else(|| bytes.clone(), <[u8]>::to_vec))
 }
 
 #[cfg(test)]
