@@ -17,6 +17,24 @@
 //! | an unknown revision, an ambiguous prefix | `an_unknown_revision_is_answered_with_what_was_meant`, `an_ambiguous_prefix_lists_the_candidates` |
 //! | a mistyped command, environment, workspace, setting | `a_mistyped_command_is_answered_with_the_one_meant`, `use_makes_an_environment_active_and_a_mistyped_name_is_answered_with_the_one_meant`, `a_mistyped_workspace_is_answered_with_the_one_meant`, `a_mistyped_setting_is_answered_with_the_one_meant` |
 //! | settings with a mistake | `a_wrong_setting_is_named_with_its_line`, `a_mistake_in_the_settings_stops_no_plumbing` |
+//!
+//! Environments, their nodes and their Python: each a clear error, and the environment as before.
+//!
+//! | given | tests |
+//! | --- | --- |
+//! | a node archive that leaves its folder: zip and tar.gz, `..`, absolute, drive letter, backslash, links out | `an_archive_that_leads_out_of_its_folder_in_any_way_is_refused_by_the_name_that_does`, `an_archive_that_is_not_one_or_leaves_its_folder_is_refused_and_nothing_is_changed` |
+//! | the same of a ComfyUI | `an_archive_that_leaves_its_folder_is_refused` |
+//! | a registry that answers nonsense, at each of its answers; a wrong digest | `nonsense_at_any_of_the_registrys_answers_is_told_with_its_address_and_nothing_is_changed`, `a_registry_that_answers_nonsense_is_told_and_nothing_is_changed`, `a_registry_whose_answers_are_cut_is_asked_again_and_then_told`, `a_flagged_version_is_warned_of`, `an_archive_of_either_kind_and_a_single_file_come_from_a_disk_or_an_address` |
+//! | a git reference that does not exist | `a_repository_comes_at_a_reference_and_the_manifest_knows_its_commit`, `an_update_follows_the_branch_that_was_asked_for_and_stays_at_a_tag_or_commit`, `a_clone_that_cannot_be_updated_says_why_and_stays_as_it_is`, `a_reference_that_is_not_there_names_those_near_it` |
+//! | two nodes of one folder name, one off, equal but for case, a file of that name | `a_folder_that_is_taken_is_said_to_be_whoever_wants_it`, `two_nodes_of_one_folder_name_are_told_apart` |
+//! | a node whose folder is open in another program | `a_node_whose_folder_is_open_in_another_program_stays_as_it_is` |
+//! | requirements that cannot be met: a node's, ComfyUI's, a person's | `requirements_that_nobody_can_meet_are_named_with_the_node_that_has_them_and_nothing_is_changed`, `two_nodes_that_disagree_are_named_before_anything_is_touched`, `requirements_of_comfyui_that_cannot_be_met_are_named_and_nothing_is_made`, `what_cannot_be_had_is_refused_with_who_wants_it_and_nothing_is_changed`, `two_nodes_that_disagree_are_named_and_nothing_is_changed` |
+//! | requirements that name a local path, an index, a URL, a file that is not there | `requirements_that_name_a_path_an_index_or_an_address_are_left_out_by_name_and_reason`, `requirements_of_comfyui_that_name_a_path_an_index_or_no_package_are_left_out_and_told` |
+//! | no network: registry, archive, git, the look for a release, resolving, installing, no uv | `without_a_network_each_step_says_which_host_it_wanted_and_changes_nothing`, `without_a_network_create_says_what_could_not_be_reached_and_leaves_nothing`, `without_a_network_neither_resolving_nor_installing_changes_anything_and_both_say_what_to_do`, `where_there_is_no_uv_it_is_said_how_to_have_one`, `the_default_is_the_newest_release_of_comfyuis_own_repository`, `what_was_fetched_once_needs_neither_git_nor_a_network_again` |
+//! | uv that fails, or is killed in the middle | `when_uv_fails_everything_is_put_back_and_its_last_lines_are_shown`, `uv_killed_at_any_of_its_steps_is_said_and_everything_is_put_back`, `uv_that_is_killed_or_finds_no_network_ends_an_addition_or_update_with_all_as_it_was`, `uv_killed_while_it_makes_the_first_virtual_environment_leaves_none`, `uv_or_comfrey_killed_at_any_step_of_create_leaves_nothing_behind`, `a_python_that_cannot_be_made_takes_the_environment_with_it` |
+//! | Comfrey killed while uv works, or while ComfyUI runs | `a_command_killed_while_uv_works_is_undone_by_the_next`, `whatever_command_is_killed_while_uv_works_the_next_takes_it_back`, `an_addition_that_dies_with_its_uv_is_undone_by_the_next_command`, `the_record_of_a_run_that_was_killed_is_swept` |
+//! | a full disk in the middle of `create`, `node add`, `py add`, `sync`, `rollback` | `a_full_disk_ends_it_with_a_clear_error_and_nothing_left`, `a_disk_that_is_full_where_the_store_or_comfyui_lies_ends_an_addition_with_all_as_it_was`, `a_disk_that_is_full_once_packages_come_is_told_and_all_is_as_it_was`, `a_disk_that_is_full_while_uv_installs_changes_nothing`, `a_fault_at_every_step_of_an_addition_leaves_all_before_or_all_after` |
+//! | a `pyproject.toml` edited by hand into no TOML, or with a value of another kind | `every_command_that_reads_the_manifest_names_file_line_and_column_and_the_ways_out`, `rollback_leads_out_of_a_manifest_that_cannot_be_read_and_undo_back_to_it`, `a_manifest_that_is_no_text_is_named_with_the_place`, `a_template_that_is_no_manifest_is_named_with_line_and_column`, `a_manifest_that_is_no_toml_is_named_with_its_line_and_nothing_is_changed` |
 
 use comfrey::object::ObjectId;
 
@@ -43,7 +61,7 @@ fn every_test_of_the_table_exists() {
         assert!(all.contains(&format!("fn {name}(")), "there is no test {name}");
         count += 1;
     }
-    assert!(count > 25, "{count}");
+    assert!(count > 70, "{count}");
 }
 
 #[test]
