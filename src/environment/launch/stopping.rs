@@ -74,7 +74,9 @@ pub fn stop(environment: &Environment, patience: Duration, observer: &dyn Observ
         Running::Ours(record) => (record.comfyui.clone().into_iter().collect(), patience),
         Running::Foreign { process } => (vec![process.clone()], patience),
     };
-    if processes.len() == 1 {
+    // A watcher asks by itself.
+    let alone = processes.len() == 1;
+    if alone {
         processes.iter().for_each(ProcessId::ask_to_end);
     }
     let ended = |within: Duration| {
@@ -87,7 +89,12 @@ pub fn stop(environment: &Environment, patience: Duration, observer: &dyn Observ
         }
         true
     };
-    let asked = ended(patience);
+    let asked = ended(patience / 2) || {
+        if alone {
+            processes.iter().for_each(ProcessId::insist);
+        }
+        ended(patience / 2)
+    };
     if !asked {
         processes.iter().for_each(ProcessId::kill);
         if !ended(MORE) {

@@ -38,6 +38,13 @@ impl ProcessId {
         }
     }
 
+    /// Asks it once more, as a system that shuts down would: who passes over Ctrl-C may hear that.
+    pub fn insist(&self) {
+        if self.is_alive() {
+            super::system::insist_on_process(self.number);
+        }
+    }
+
     /// Ends it without asking, and the process group that it leads, if it does.
     pub fn kill(&self) {
         if self.is_alive() {

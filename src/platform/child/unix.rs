@@ -91,6 +91,12 @@ pub fn ask_process(number: u32) {
     }
 }
 
+pub fn insist_on_process(number: u32) {
+    if let Some(process) = pid(number) {
+        let _ = kill_process(process, Signal::TERM);
+    }
+}
+
 pub fn end_process(number: u32) {
     let Some(process) = pid(number) else { return };
     if rustix::process::getpgid(Some(process)) == Ok(process) {
