@@ -6,8 +6,10 @@ use std::path::PathBuf;
 use crate::history::{self, Objects, Refs, undo::Step as UndoStep};
 use crate::models::Sources;
 use crate::object::{Encoded, Entry, EntryKind, Kind, ObjectId, RelativePath, Snapshot, Tree};
+use crate::platform::durable;
 use crate::store::Writer;
-use crate::worktree::{Trees, graft};
+use crate::worktree::problem::and_more;
+use crate::worktree::{Problem, Reason, Trees, graft};
 
 use super::clones;
 use super::commit::{self, CommitError, Who, copies, surroundings};
@@ -44,7 +46,7 @@ pub enum RollbackError {
     #[error(transparent)]
     Worktree(#[from] crate::worktree::Error),
     /// What cannot be read cannot be put into the restore point, and so cannot be replaced either.
-    #[error("{} and {more} more cannot be read, so they could be lost: {reason}", path.display())]
+    #[error("{}{} could be lost: {reason}", path.display(), and_more(*more))]
     NotAllRead { path: PathBuf, reason: String, more: usize },
     #[error("the working files changed meanwhile")]
     Changed,
@@ -418,6 +420,10 @@ fn check_all_read(state: &State<'_>) -> Result<(), RollbackError> {
     let mut left_out = state.problems.iter().filter(|problem| problem.reason.left_out());
     match left_out.next() {
         None => Ok(()),
+        Some(Problem { path, reason: Reason::Unreadable(error) }) if durable::is_in_use(error) => {
+            let source = error.raw_os_error().map_or_else(|| error.kind().into(), std::io::Error::from_raw_os_error);
+            Err(StateError::Io { path: path.clone(), source }.into())
+        }
         Some(first) => Err(RollbackError::NotAllRead {
             path: first.path.clone(),
             reason: first.reason.to_string(),

@@ -38,6 +38,11 @@ pub enum Reason {
     NoRule { line: usize, reason: String },
 }
 
+/// ` and 2 more`, for a message that names the first of several paths.
+pub fn and_more(more: usize) -> String {
+    if more == 0 { String::new() } else { format!(" and {more} more") }
+}
+
 impl Reason {
     /// True when the path is missing in the tree (invariant W1: nothing is left out without such a problem, save what a rule ignores).
     pub fn left_out(&self) -> bool {

@@ -12,6 +12,7 @@ use crate::platform::git_program::{Found, Git, GitError};
 use crate::platform::git_refs::{Reference, without_credentials};
 use crate::store::staging::Staging;
 use crate::store::{self, Store};
+use crate::worktree::problem::and_more;
 use crate::worktree::{self, Mode, write_tree};
 
 use super::fetched::{Fetched, Memory, What};
@@ -32,7 +33,7 @@ pub enum FetchError {
     /// A reference was given for what has none.
     #[error("{}: only a git repository has branches and tags", .0.display())]
     NoReferences(PathBuf),
-    #[error("{} and {more} more cannot be read: {reason}", path.display())]
+    #[error("{}{}: {reason}", path.display(), and_more(*more))]
     NotAllRead { path: PathBuf, reason: String, more: usize },
     #[error("{}: {source}", path.display())]
     Io { path: PathBuf, source: io::Error },

@@ -13,9 +13,9 @@ impl From<Error> for Failure {
                 let Failure { exit, hint, .. } = source.into();
                 Failure { exit, message, hint }
             }
-            Error::Tree { .. } | Error::NotAFolderInTree { .. } | Error::RefusedName { .. } => {
-                Failure::new(Exit::Usage, message)
-            }
+            Error::Tree { .. } | Error::NotAFolderInTree { .. } => Failure::new(Exit::Usage, message),
+            Error::RefusedName { .. } => Failure::new(Exit::Conflict, message)
+                .hint("nothing was changed; rename it where it was made, or check it out on another system"),
             Error::WrongSize { .. } | Error::TooManyEntries { .. } => Failure::new(Exit::Damaged, message),
             Error::InTheWay { .. } => {
                 Failure::new(Exit::Conflict, message).hint("nothing was changed; move it elsewhere and run this again")
