@@ -86,8 +86,8 @@ pub fn from_bytes(bytes: &[u8]) -> PathBuf {
     }
 }
 
-/// The path that a line of another program names: its bytes; on Windows UTF-8, or else in the code page of the system's own programs, such
-/// as `dir`.
+/// The path that a line of another program names: its bytes; on Windows UTF-8, or else in the console's code page, in which the system's own
+/// programs write, such as `dir`.
 pub fn from_line(bytes: Vec<u8>) -> PathBuf {
     #[cfg(unix)]
     {
@@ -104,12 +104,15 @@ pub fn from_line(bytes: Vec<u8>) -> PathBuf {
 #[cfg(windows)]
 fn from_code_page(bytes: &[u8]) -> PathBuf {
     use std::os::windows::ffi::OsStringExt;
-    use windows_sys::Win32::Globalization::{CP_OEMCP, MultiByteToWideChar};
+    use windows_sys::Win32::Globalization::MultiByteToWideChar;
+    use windows_sys::Win32::System::Console::GetConsoleOutputCP;
     // No code page makes more units of a text than it has bytes.
     let mut units = vec![0u16; bytes.len()];
     let (length, room) = (i32::try_from(bytes.len()).unwrap_or(0), i32::try_from(units.len()).unwrap_or(0));
-    // SAFETY: both lengths are those of the slices.
-    let made = unsafe { MultiByteToWideChar(CP_OEMCP, 0, bytes.as_ptr(), length, units.as_mut_ptr(), room) };
+    // SAFETY: both lengths are those of the slices. Where there is no console its page is 0, which stands for the region's own: so such
+    // programs take it, too.
+    let made =
+        unsafe { MultiByteToWideChar(GetConsoleOutputCP(), 0, bytes.as_ptr(), length, units.as_mut_ptr(), room) };
     units.truncate(usize::try_from(made).unwrap_or(0));
     PathBuf::from(std::ffi::OsString::from_wide(&units))
 }
