@@ -1,4 +1,4 @@
-//! Carrying out a plan of [`gc`](super::gc).
+//! Carrying out a plan of [`gc`].
 //!
 //! Living objects of segments that are given up are appended to another segment and synced; one commit of the index names them there and
 //! forgets what is deleted; then the files go. Whatever dies when, each needed object is named where it is.

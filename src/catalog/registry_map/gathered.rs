@@ -13,7 +13,7 @@ use super::name::key_of_repository;
 #[derive(Debug, Default)]
 pub struct Gathered {
     pub(super) packages: Vec<Package>,
-    /// Keys by which packages are found: see [`key_of_id`] and [`key_of_repository`].
+    /// Keys by which packages are found: see [`key_of_id`](super::name::key_of_id) and [`key_of_repository`].
     pub(super) keys: HashMap<String, usize>,
     pub(super) classes: BTreeMap<String, Vec<Ownership>>,
     /// A regular expression over class names, and the package.

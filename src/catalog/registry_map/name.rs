@@ -16,7 +16,7 @@ pub fn key_of_id(id: &PackageId) -> String {
     format!("{} {}", ID, id.key())
 }
 
-/// The key of a repository, from [`repository_name`].
+/// The key of a repository, from [`repository_name`](crate::catalog::package::repository_name).
 pub fn key_of_repository(repository: &str) -> String {
     format!("{} {}", REPOSITORY, repository.to_ascii_lowercase())
 }

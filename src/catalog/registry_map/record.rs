@@ -15,7 +15,7 @@ pub(super) mod table {
     pub const META: usize = 0;
     /// Key: the package's number, 4 bytes, big-endian. Value: [`super::PackageRecord`].
     pub const PACKAGES: usize = 1;
-    /// Key: a letter, a space and a name; see [`name`]. Value: the package's number, 4 bytes, little-endian.
+    /// Key: a letter, a space and a name; see [`super::super::name`]. Value: the package's number, 4 bytes, little-endian.
     pub const NAMES: usize = 2;
     /// Key: a class. Value: a list of [`super::OwnerRecord`].
     pub const CLASSES: usize = 3;
