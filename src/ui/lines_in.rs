@@ -52,9 +52,11 @@ impl<R: Read> LinesIn<R> {
 }
 
 /// Programs of Windows end a line with both characters.
-fn path(bytes: Vec<u8>) -> PathBuf {
-    let without = if cfg!(windows) { bytes.strip_suffix(b"\r") } else { None };
-    paths::from_line(without.map_or_else(|| bytes.clone(), <[u8]>::to_vec))
+fn path(mut bytes: Vec<u8>) -> PathBuf {
+    if cfg!(windows) && bytes.last() == Some(&b'\r') {
+        bytes.pop();
+    }
+    paths::from_line(bytes)
 }
 
 #[cfg(test)]
