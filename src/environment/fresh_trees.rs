@@ -36,6 +36,14 @@ impl<'a> FreshTrees<'a> {
         history::TreeDiff::with(read, old, new)?.collect()
     }
 
+    /// Hands out each tree in memory.
+    ///
+    /// # Errors
+    /// Those of `with`.
+    pub fn each<E>(&self, with: impl FnMut(&Tree) -> Result<(), E>) -> Result<(), E> {
+        self.fresh.lock().unwrap_or_else(PoisonError::into_inner).values().try_for_each(with)
+    }
+
     /// The trees in memory.
     pub fn into_fresh(self) -> HashMap<ObjectId, Tree> {
         self.fresh.into_inner().unwrap_or_else(PoisonError::into_inner)

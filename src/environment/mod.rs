@@ -44,6 +44,7 @@
 //! - [`transaction`]: all of it as one step
 //! - [`recovery`]: what a killed command left, brought to its end
 //! - [`rollback`]: the working state made equal to a version, or to what was before an operation
+//! - [`merging`]: two versions made one, before it is brought about
 //! - [`other_comfyui`]: another ComfyUI than a version had, where it is its user's
 //! - [`model_roots`]: where an environment's ComfyUI finds models
 //! - [`model_place`]: what lies where a model should be
@@ -69,6 +70,7 @@ pub mod layout;
 pub mod lock;
 pub mod making;
 pub mod manifest;
+pub mod merging;
 pub mod model_place;
 pub mod model_roots;
 pub mod name;

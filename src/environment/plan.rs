@@ -113,13 +113,14 @@ pub struct Renaming {
     pub disables: bool,
 }
 
-struct Slot {
-    entry: Entry,
-    name: Option<NodeName>,
+/// Something in `custom_nodes`.
+pub(super) struct Slot {
+    pub entry: Entry,
+    pub name: Option<NodeName>,
 }
 
 /// Everything in `nodes/` and in its folder `.disabled`, by path below `nodes/`.
-fn slots(nodes: &Tree, parked: &Tree) -> BTreeMap<RelativePath, Slot> {
+pub(super) fn slots(nodes: &Tree, parked: &Tree) -> BTreeMap<RelativePath, Slot> {
     let root = RelativePath::root();
     let at = |above: &RelativePath, entry: &Entry| {
         let path = above.join(&entry.name);

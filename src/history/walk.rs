@@ -86,7 +86,7 @@ pub fn walk(objects: &dyn Objects, options: &WalkOptions, observer: &dyn Observe
 }
 
 /// These snapshots and all before them.
-fn before(objects: &dyn Objects, from: &[ObjectId], observer: &dyn Observer) -> Result<HashSet<ObjectId>> {
+pub(super) fn before(objects: &dyn Objects, from: &[ObjectId], observer: &dyn Observer) -> Result<HashSet<ObjectId>> {
     let mut seen = HashSet::new();
     let mut open = from.to_vec();
     while let Some(id) = open.pop() {

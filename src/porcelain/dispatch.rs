@@ -34,6 +34,7 @@ use crate::porcelain::doctor::Doctor;
 use crate::porcelain::export::Export;
 use crate::porcelain::import::Import;
 use crate::porcelain::log::Log;
+use crate::porcelain::merge::{Merge, Revert};
 use crate::porcelain::models::Models;
 use crate::porcelain::node::Node;
 use crate::porcelain::operations::Operations;
@@ -132,6 +133,8 @@ enum Verb {
     /// Make a tree of entries on standard input
     MakeTree(MakeTree),
     Man(Man),
+    /// Bring what another branch has into the current one
+    Merge(Merge),
     /// The model files of the workspace
     Models(Models),
     /// The custom nodes of the environment
@@ -150,6 +153,8 @@ enum Verb {
     Redo(Redo),
     /// Find what references on standard input mean
     Resolve(Resolve),
+    /// Take back what one version changed, as a new version
+    Revert(Revert),
     /// List snapshots, children before parents, and what they need
     RevList(RevList),
     /// Print the ids that revisions name
@@ -232,6 +237,8 @@ impl Verb {
             Verb::RevList(command) => command.run(session),
             Verb::RevParse(command) => command.run(session),
             Verb::RewriteWorkflow(command) => command.run(session),
+            Verb::Merge(command) => command.run(session),
+            Verb::Revert(command) => command.run(session),
             Verb::Rollback(command) => command.run(session),
             Verb::Run(command) => command.run(session),
             Verb::Show(command) => command.run(session),

@@ -21,6 +21,7 @@ pub mod init;
 pub mod list;
 pub mod log;
 pub mod man;
+pub mod merge;
 pub mod models;
 pub mod node;
 pub mod operations;

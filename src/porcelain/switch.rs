@@ -3,7 +3,6 @@
 use serde::Serialize;
 
 use crate::environment::head::Head;
-use crate::environment::plan::Step;
 use crate::environment::python::Python;
 use crate::environment::rollback::{self, Prepared, Target};
 use crate::environment::state::{Keep, Surroundings};
@@ -14,6 +13,7 @@ use crate::ui::plans::{self, Form};
 use crate::ui::program::Command;
 use crate::ui::revisions::Revisions;
 use crate::ui::running::WhileRunning;
+use crate::ui::uncommitted::{self, LeftBehind};
 use crate::ui::{Exit, Failure, Session};
 
 use super::branch::{new_name, no_such_branch, taken};
@@ -35,9 +35,8 @@ pub struct Switch {
     /// Begin the branch
     #[arg(short, long)]
     create: bool,
-    /// Leave what was not committed behind, in the restore point that undo brings back
-    #[arg(long)]
-    discard_changes: bool,
+    #[command(flatten)]
+    left_behind: LeftBehind,
     /// Show what would be done, and do nothing
     #[arg(short = 'n', long)]
     dry_run: bool,
@@ -128,7 +127,7 @@ impl Switch {
             let working = session.working()?;
             let around = working.around(session.observer);
             let head = Head::of(around.store, around.environment.name().as_str())?;
-            self.check_committed(&around, &head)?;
+            uncommitted::check(&around, &head, self.left_behind)?;
             let target = self.target(&around, &head, name, id, snapshot)?;
             let prepared = rollback::prepare(&around, &head, &target, Keep::IdsOnly)?;
             return self.say(session, Some(id), Some(&prepared));
@@ -138,7 +137,7 @@ impl Switch {
         session.comfyui_at_rest(&working.environment, self.running)?;
         let around = working.around(session.observer);
         let head = Head::of(around.store, around.environment.name().as_str())?;
-        self.check_committed(&around, &head)?;
+        uncommitted::check(&around, &head, self.left_behind)?;
         let target = self.target(&around, &head, name, id, snapshot)?;
         let prepared = rollback::prepare(&around, &head, &target, Keep::IdsOnly)?;
         let uv = if prepared.installs() { Some(working.uv(session.observer)?) } else { None };
@@ -164,23 +163,6 @@ impl Switch {
         }
         refs.set_symbolic(&head.name, name)?;
         Ok(Target::branch(around.environment.name().as_str(), snapshot, head, &refs))
-    }
-
-    /// Nothing may be left behind that nobody decided to leave: what is not as in the current version, but for nodes that are disabled.
-    fn check_committed(&self, around: &Surroundings<'_>, head: &Head) -> Result<(), Failure> {
-        let Some((_, current)) = head.snapshot.as_ref().filter(|_| !self.discard_changes) else { return Ok(()) };
-        let open = rollback::prepare(around, head, &Target::version(current), Keep::IdsOnly)?.plan;
-        // A model that has gone from disk is no work of anybody's.
-        let is_work = |step: &&Step| step.changes_files() && !matches!(step, Step::BringBack { .. });
-        let changes: Vec<&Step> = open.steps.iter().filter(is_work).collect();
-        let Some(first) = changes.first() else { return Ok(()) };
-        let more = match changes.len() - 1 {
-            0 => String::new(),
-            more => format!(" and {more} more"),
-        };
-        Err(Failure::new(Exit::Conflict, format!("{}{more} would be left behind, not committed", first.path())).hint(
-            "`comfrey commit -m MESSAGE` keeps it on this branch; --discard-changes leaves it for `comfrey undo`",
-        ))
     }
 
     fn say(

@@ -18,6 +18,7 @@
 //! - [`catalog`]: the catalog of a workspace
 //! - [`online`]: the network, as commands use it
 //! - [`running`]: what commands do that rewrite files which a running ComfyUI reads
+//! - [`uncommitted`]: what commands do that put another version in the place of the files
 //! - [`working`]: an environment at work
 //! - [`program`]: from `main` to a command body and back to an exit code
 
@@ -42,6 +43,7 @@ pub mod revisions;
 pub mod running;
 pub mod session;
 pub mod snapshots;
+pub mod uncommitted;
 pub mod workflow_diff;
 pub mod working;
 

@@ -21,6 +21,7 @@ mod import;
 mod installation;
 mod loopback;
 mod manifest_by_hand;
+mod merge;
 mod models;
 mod net;
 mod node;

@@ -64,7 +64,7 @@ impl Manifest {
 }
 
 /// The name of the package that a requirement is about, as PEP 503 spells it.
-fn package(requirement: &str) -> String {
+pub(super) fn package(requirement: &str) -> String {
     let end = requirement.find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-')));
     let name = requirement[..end.unwrap_or(requirement.len())].to_ascii_lowercase();
     name.split(['.', '_', '-']).filter(|part| !part.is_empty()).collect::<Vec<_>>().join("-")

@@ -71,6 +71,10 @@ impl Manifest {
         &mut self.document
     }
 
+    pub(super) fn root(&self) -> &dyn TableLike {
+        self.document.as_table()
+    }
+
     pub(super) fn item(&self, path: &str) -> Option<&Item> {
         path.split('.').try_fold(self.document.as_item(), |item, key| item.as_table_like()?.get(key))
     }

@@ -53,10 +53,55 @@ fn same(a: &Value, b: &Value) -> bool {
     match (a, b) {
         (Value::String(a), Value::String(b)) => a.value() == b.value(),
         (Value::Integer(a), Value::Integer(b)) => a.value() == b.value(),
+        (Value::Float(a), Value::Float(b)) => a.value() == b.value(),
+        (Value::Datetime(a), Value::Datetime(b)) => a.value() == b.value(),
         (Value::Boolean(a), Value::Boolean(b)) => a.value() == b.value(),
         (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b)),
+        (Value::InlineTable(a), Value::InlineTable(b)) => same_table(a, b),
         _ => false,
     }
+}
+
+/// True when both say the same, whatever their spelling, order and comments.
+pub(super) fn same_item(a: &Item, b: &Item) -> bool {
+    match (a.as_table_like(), b.as_table_like(), a.as_value(), b.as_value()) {
+        (Some(a), Some(b), ..) => same_table(a, b),
+        (None, None, Some(a), Some(b)) => same(a, b),
+        (None, None, None, None) => a.to_string() == b.to_string(),
+        _ => false,
+    }
+}
+
+fn same_table(a: &dyn TableLike, b: &dyn TableLike) -> bool {
+    a.len() == b.len() && a.iter().all(|(key, item)| b.get(key).is_some_and(|other| same_item(item, other)))
+}
+
+/// Makes one entry that of another document, with the comments that it has there; nothing where that has none.
+pub(super) fn take(table: &mut dyn TableLike, key: &str, from: Option<&dyn TableLike>) {
+    let Some((name, item)) = from.and_then(|from| from.get_key_value(key)) else {
+        table.remove(key);
+        return;
+    };
+    match (item.as_value(), table.get_mut(key)) {
+        (Some(value), Some(present)) if present.is_value() => set(table, key, Some(value.clone())),
+        (_, Some(present)) => *present = detached(item.clone()),
+        (_, None) => drop(table.entry_format(name).or_insert(detached(item.clone()))),
+    }
+}
+
+/// An item without its place in the document that it comes from.
+fn detached(mut item: Item) -> Item {
+    match &mut item {
+        Item::Table(table) => {
+            table.set_position(None);
+            for (_, inner) in table.iter_mut() {
+                *inner = detached(std::mem::take(inner));
+            }
+        }
+        Item::ArrayOfTables(tables) => tables.iter_mut().for_each(|table| table.set_position(None)),
+        _ => {}
+    }
+    item
 }
 
 pub(super) fn text(table: &dyn TableLike, key: &str) -> Option<String> {

@@ -8,6 +8,7 @@
 //! - [`facts`]: what it says, as values
 //! - [`comfyui`], [`nodes`], [`workflows`], [`models`]: its parts, read and set
 //! - [`requirements`]: what uv resolves
+//! - [`merge`]: two manifests and the one that both came from
 //! - [`shape`]: what may stand where
 //! - [`error`]: why a text is no manifest
 //! - [`edit`]: how a value is changed so that all else stays
@@ -17,6 +18,7 @@ pub mod document;
 mod edit;
 mod error;
 pub mod facts;
+mod merge;
 mod models;
 mod nodes;
 pub mod requirements;
@@ -29,4 +31,5 @@ pub use crate::resolve::Slot;
 pub use document::{Manifest, project_name};
 pub use error::{ManifestError, ReadError};
 pub use facts::{Answer, ComfyUiFacts, ModelFacts, ModelUse, NodeFacts, NodeSource, WorkflowFacts, sources};
+pub use merge::Clash;
 pub use requirements::{ADDED, group_of_node};

@@ -134,7 +134,7 @@ fn texts(item: &Item) -> Vec<String> {
 
 /// Makes a list hold exactly these texts. Those that are in it keep their place and their comments; new ones come last. What is no text
 /// (a group's `include-group`) stays.
-fn set_list(table: &mut dyn TableLike, key: &str, wanted: &[String]) {
+pub(super) fn set_list(table: &mut dyn TableLike, key: &str, wanted: &[String]) {
     let Some(list) = table.get_mut(key).and_then(Item::as_array_mut) else {
         let mut list = Array::new();
         wanted.iter().for_each(|text| add(&mut list, text));

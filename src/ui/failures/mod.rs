@@ -8,6 +8,7 @@ mod environment;
 mod history;
 mod launch;
 mod making;
+mod merging;
 mod models;
 mod net;
 mod nodes;
