@@ -1,4 +1,6 @@
-//! How an address is shown: without what could be a secret.
+//! How an address is shown and written down: without what could be a secret.
+
+use crate::platform::git_refs::without_credentials;
 
 /// `url` without a name and password, and with the values in its query left out: hosts take tokens there, and signed addresses carry
 /// them. Names of parameters stay, so that the address is still recognised.
@@ -22,6 +24,18 @@ pub fn shown(url: &str) -> String {
     shown
 }
 
+/// An address as it may be written down: without names, passwords, and values that could be a secret.
+pub fn without_secrets(url: &str) -> String {
+    let url = without_credentials(url);
+    let Some((place, query)) = url.split_once('?') else { return url };
+    let secret = |name: &str| {
+        let name = name.to_ascii_lowercase();
+        ["token", "key", "sig", "secret", "pass", "auth", "credential"].iter().any(|part| name.contains(part))
+    };
+    let kept: Vec<&str> = query.split('&').filter(|one| !secret(one.split('=').next().unwrap_or_default())).collect();
+    if kept.is_empty() { place.to_owned() } else { format!("{place}?{}", kept.join("&")) }
+}
+
 /// True for what is fetched rather than read from a disk.
 pub fn is_url(text: &str) -> bool {
     let scheme = text.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
@@ -42,6 +56,8 @@ mod tests {
         ] {
             assert_eq!(shown(url), expected);
         }
+        assert_eq!(without_secrets("https://u:p@h/x.zip?token=1&v=2"), "https://h/x.zip?v=2");
+        assert_eq!(without_secrets("https://h/x.zip?api_key=1"), "https://h/x.zip");
         assert!(is_url("HTTPS://example.org") && !is_url("C:/lists/a.json") && !is_url("file:///a"));
     }
 }

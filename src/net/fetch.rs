@@ -1,7 +1,5 @@
 //! What is asked of a host, and what comes of it.
 
-use std::fs::File;
-use std::io::{self, Seek, Write};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -9,31 +7,26 @@ use serde::{Deserialize, Serialize};
 use crate::observer::Observer;
 
 use super::address;
+use super::sink::Sink;
 
 /// Gets what lies at an address. The real one is [`Client`](super::Client); tests and `--offline` have their own.
 pub trait Fetch {
     /// Fetches a request's bytes whole, telling the observer how far it is.
     fn fetch(&self, request: &Request, observer: &dyn Observer) -> Result<Answer, FetchError>;
 
-    /// Fetches a request's bytes into a file of the caller's own, which holds nothing else afterwards; how many they are. What
-    /// was known of a copy is not told to the host.
-    fn download(&self, request: &Request, to: &mut File, observer: &dyn Observer) -> Result<u64, FetchError> {
+    /// Fetches a request's bytes into what is to take them, from where that stopped before if the host still has the same; how many it
+    /// holds then. What was known of a copy is not told to the host.
+    fn download(&self, request: &Request, to: &mut dyn Sink, observer: &dyn Observer) -> Result<u64, FetchError> {
         let request = Request { known: Validators::default(), ..request.clone() };
         let cause = |cause| FetchError { url: request.url.clone(), cause };
-        let bytes = match self.fetch(&request, observer)? {
-            Answer::New { bytes, .. } => bytes,
+        let (bytes, validators) = match self.fetch(&request, observer)? {
+            Answer::New { bytes, validators } => (bytes, validators),
             Answer::Unchanged => return Err(cause(Cause::Status(304))),
         };
-        let written = emptied(to).and_then(|()| to.write_all(&bytes));
+        let written = to.begin(&validators, Some(bytes.len() as u64)).and_then(|()| to.take(&bytes));
         written.map_err(|error| cause(Cause::Unwritten(error.to_string())))?;
         Ok(bytes.len() as u64)
     }
-}
-
-/// Makes a file empty, to be written from its beginning.
-pub(super) fn emptied(file: &mut File) -> io::Result<()> {
-    file.set_len(0)?;
-    file.rewind()
 }
 
 /// What is to be fetched.

@@ -64,21 +64,35 @@ impl Wait for RealTime {
     }
 }
 
+/// A failed attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setback {
+    pub cause: Cause,
+    /// True where more is there than after any attempt before: then it counts as the first to fail.
+    pub got_further: bool,
+}
+
+impl From<Cause> for Setback {
+    fn from(cause: Cause) -> Self {
+        Setback { cause, got_further: false }
+    }
+}
+
 /// Makes an attempt at `url` until it succeeds, its failure is one that stays, or patience ends.
-pub fn patiently<T>(
+pub fn patiently<T, E: Into<Setback>>(
     url: &str,
     patience: Patience,
     wait: &dyn Wait,
     observer: &dyn Observer,
-    mut attempt: impl FnMut() -> Result<T, Cause>,
+    mut attempt: impl FnMut() -> Result<T, E>,
 ) -> Result<T, Cause> {
     let mut made = 0;
     loop {
-        let cause = match attempt() {
+        let Setback { cause, got_further } = match attempt() {
             Ok(done) => return Ok(done),
-            Err(cause) => cause,
+            Err(setback) => setback.into(),
         };
-        made += 1;
+        made = if got_further { 1 } else { made + 1 };
         let Some(pause) = pause(patience, made, &cause, wait.chance()) else { return Err(cause) };
         let (url, seconds) = (address::shown(url), pause.as_secs_f64());
         observer.noted(&format!("{url}: {cause}; trying again in {seconds:.1} s"));
@@ -145,6 +159,18 @@ mod tests {
         assert_eq!(run(&[cut.clone(), Cause::Status(503)]), (Ok(3), vec![500, 1000]));
         let four = [cut.clone(), Cause::TimedOut, cut.clone(), cut.clone()];
         assert_eq!(run(&four), (Err(cut), vec![500, 1000, 2000]));
+    }
+
+    #[test]
+    fn who_gets_further_each_time_is_not_given_up() {
+        let wait = Noted::default();
+        let mut attempts = 0;
+        let result = patiently("https://example.org", Patience::default(), &wait, &Silent, || {
+            attempts += 1;
+            let cause = Cause::Cut("x".into());
+            if attempts < 9 { Err(Setback { cause, got_further: attempts != 5 }) } else { Ok(attempts) }
+        });
+        assert_eq!((result, wait.0.into_inner()), (Ok(9), vec![500, 500, 500, 500, 1000, 500, 500, 500]));
     }
 
     #[test]

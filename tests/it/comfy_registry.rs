@@ -11,7 +11,7 @@ use comfrey::net::comfy_registry::shelf::Shelf;
 use comfrey::net::comfy_registry::{Heard, Registry, RegistryError, Settings, Standing};
 use comfrey::net::pace::Rate;
 use comfrey::net::retry::{Patience, Wait};
-use comfrey::net::{Cause, Client, Expected, Fetch, FetchError, Offline, Request};
+use comfrey::net::{Cause, Client, Expected, Fetch, FetchError, IntoFile, Offline, Request};
 use comfrey::observer::{Observer, Silent};
 
 use crate::loopback::{Loopback, Reply};
@@ -265,7 +265,8 @@ fn a_download_goes_to_a_file_within_its_limit_and_begins_anew_when_it_is_cut() {
     let (client, _) = client();
     let mut file = std::fs::File::create(sandbox.join("archive")).unwrap();
     let mut get = |host: &Loopback, limit| {
-        client.download(&Request::new(host.url("/node.zip"), Expected::File, limit), &mut file, &Silent)
+        let request = Request::new(host.url("/node.zip"), Expected::File, limit);
+        client.download(&request, &mut IntoFile::new(&mut file), &Silent)
     };
     let host = Loopback::start(vec![
         Reply::Cut(b"half of it and more".to_vec()),

@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use crate::archive::{Limits, only_folder, unpack};
 use crate::digest::{Threads, Wanted};
 use crate::environment::manifest::NodeSource;
-use crate::net::address::shown;
+use crate::net::address::{shown, without_secrets};
 use crate::net::comfy_registry::client::compare_versions;
 use crate::net::comfy_registry::{Registry, RegistryError, Standing};
-use crate::net::{Expected, Fetch, FetchError, Request as NetRequest};
+use crate::net::{Expected, Fetch, FetchError, IntoFile, Request as NetRequest};
 use crate::object::Kind;
 use crate::observer::Observer;
 use crate::platform::git_program::{Git, GitError};
@@ -25,7 +25,7 @@ use super::error::{NodeError, io_error};
 use super::kept::{self, Kept, Origin};
 use super::origin::project_of;
 use super::placed::may_be_called;
-use super::request::{Request, without_secrets};
+use super::request::Request;
 
 /// More than the largest packages have, and less than a disk.
 const LARGEST_ARCHIVE: u64 = 4 << 30;
@@ -244,7 +244,8 @@ impl Sources<'_> {
         let staging = Staging::new(self.store.dir(), "node")?;
         let path = staging.new_path();
         let mut file = File::create_new(&path).map_err(io_error(&path))?;
-        self.http.download(&NetRequest::new(address, Expected::File, LARGEST_ARCHIVE), &mut file, self.observer)?;
+        let request = NetRequest::new(address, Expected::File, LARGEST_ARCHIVE);
+        self.http.download(&request, &mut IntoFile::new(&mut file), self.observer)?;
         drop(file);
         if let Some(expected) = digest {
             let mut file = File::open(&path).map_err(io_error(&path))?;

@@ -36,7 +36,7 @@ pub enum Origin<'a> {
 
 impl Origin<'_> {
     fn key(&self) -> Vec<u8> {
-        let url = |url: &str| super::request::without_secrets(url).trim_end_matches(".git").to_owned();
+        let url = |url: &str| crate::net::address::without_secrets(url).trim_end_matches(".git").to_owned();
         let (kind, a, b) = match self {
             Origin::Registry { id, version } => {
                 ("registry", id.to_ascii_lowercase().replace('_', "-"), (*version).to_owned())
