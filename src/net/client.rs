@@ -70,8 +70,10 @@ impl Client {
         Client { wait, ..self }
     }
 
-    /// The client that asks for files.
-    fn files(&self) -> Result<&reqwest::blocking::Client, Cause> {
+    fn inner(&self, travel: Travel) -> Result<&reqwest::blocking::Client, Cause> {
+        if travel == Travel::Packed {
+            return Ok(&self.lists);
+        }
         if let Some(made) = self.files.get() {
             return Ok(made);
         }
@@ -83,12 +85,15 @@ impl Client {
     /// that there is no such part.
     fn send(
         &self,
-        client: &reqwest::blocking::Client,
+        travel: Travel,
         request: &Request,
         rest: Option<&Rest>,
         observer: &dyn Observer,
     ) -> Result<Option<(Head, Exchange)>, Cause> {
-        let mut builder = client.get(&request.url);
+        let mut builder = self.inner(travel)?.get(&request.url);
+        if travel == Travel::AsTheyLie {
+            builder = builder.header(header::ACCEPT_ENCODING, "identity");
+        }
         if let Some(token) = &request.token {
             builder = builder.bearer_auth(token);
         }
@@ -125,7 +130,7 @@ impl Client {
     }
 
     fn attempt(&self, request: &Request, observer: &dyn Observer) -> Result<Answer, Cause> {
-        let Some((head, exchange)) = self.send(&self.lists, request, None, observer)? else {
+        let Some((head, exchange)) = self.send(Travel::Packed, request, None, observer)? else {
             return Ok(Answer::Unchanged);
         };
         let mut bytes = Vec::new();
@@ -141,11 +146,11 @@ impl Client {
 
     fn attempt_download(&self, request: &Request, to: &mut dyn Sink, observer: &dyn Observer) -> Result<u64, Cause> {
         let unwritten = |error: std::io::Error| Cause::Unwritten(error.to_string());
-        let files = self.files()?;
         let mut rest = Rest::of(to);
         loop {
             // Without a question there is no answer of that sort.
-            let (head, exchange) = self.send(files, request, rest.as_ref(), observer)?.ok_or(Cause::Status(304))?;
+            let (head, exchange) =
+                self.send(Travel::AsTheyLie, request, rest.as_ref(), observer)?.ok_or(Cause::Status(304))?;
             let part = Part::of(&head);
             match rest.take() {
                 Some(Rest { from, .. }) if part.is_rest(from) && is_still(&head, &to.version()) => {

@@ -6,9 +6,12 @@
 //! - [`pace`]: not too many requests in a short time
 //! - [`client`]: the real one; `exchange`: one request of it and its answer
 //! - [`sink`]: where a download goes, and how far it was
+//! - [`tokens`]: of model hosts, and which requests carry them
+//! - [`blob`]: a file of a host into the store
 //! - [`comfy_registry`]: the registry of custom nodes, asked through the seam
 
 pub mod address;
+pub mod blob;
 pub mod client;
 pub mod comfy_registry;
 mod exchange;
@@ -16,6 +19,7 @@ pub mod fetch;
 pub mod pace;
 pub mod retry;
 pub mod sink;
+pub mod tokens;
 
 pub use client::Client;
 pub use fetch::{Answer, Cause, Expected, Fetch, FetchError, Offline, Request, Validators};

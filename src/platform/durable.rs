@@ -184,6 +184,24 @@ pub fn make_read_only(file: &File) -> io::Result<()> {
     file.set_permissions(permissions)
 }
 
+/// Gives the right to write back to the owner, which [`make_read_only`] took. Nothing where nothing is.
+pub fn make_writable(path: &Path) -> io::Result<()> {
+    let mut permissions = match std::fs::metadata(path) {
+        Ok(metadata) => metadata.permissions(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    if !permissions.readonly() {
+        return Ok(());
+    }
+    #[cfg(unix)]
+    std::os::unix::fs::PermissionsExt::set_mode(&mut permissions, 0o644);
+    #[cfg(windows)]
+    #[allow(clippy::permissions_set_readonly_false, reason = "on Windows this is one attribute, not a mode")]
+    permissions.set_readonly(false);
+    std::fs::set_permissions(path, permissions)
+}
+
 /// Removes one name of a file that has another, `kept`, which stays guarded if it was.
 pub fn remove_other_name(path: &Path, kept: &Path) -> io::Result<()> {
     match std::fs::remove_file(path) {
@@ -225,13 +243,8 @@ pub fn allow_removal(path: &Path, metadata: &Metadata) -> io::Result<()> {
     #[cfg(unix)]
     let _ = (path, metadata);
     #[cfg(windows)]
-    {
-        let mut permissions = metadata.permissions();
-        if permissions.readonly() {
-            #[allow(clippy::permissions_set_readonly_false, reason = "on Windows this is one attribute, not a mode")]
-            permissions.set_readonly(false);
-            std::fs::set_permissions(path, permissions)?;
-        }
+    if metadata.permissions().readonly() {
+        make_writable(path)?;
     }
     Ok(())
 }

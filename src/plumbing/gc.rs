@@ -5,7 +5,9 @@ use std::io::{self, Write};
 use serde_json::{Value, json};
 
 use crate::environment::making::trash::{self, Deleted};
+use crate::net::address::shown;
 use crate::store::gc::{self, Done, Fate, Garbage, Models, Options, Plan};
+use crate::store::partial::Leftover;
 use crate::store::sweep;
 use crate::ui::program::Command;
 use crate::ui::report::{self, count};
@@ -17,7 +19,8 @@ pub struct Gc {
     /// Print what would go, and do nothing
     #[arg(short = 'n', long)]
     dry_run: bool,
-    /// Delete at once what nothing needs now, also what a pipeline at work has not named yet
+    /// Delete at once what nothing needs now, also what a pipeline at work has not named yet and what a download that was broken
+    /// off would go on with
     #[arg(long)]
     now: bool,
     /// Delete large blobs too, which models are, where their bytes are somewhere else as well
@@ -34,6 +37,7 @@ impl Command for Gc {
         let mut options = Options { now: session.now()?.milliseconds, ..Options::default() };
         if self.now {
             options.wait = 0;
+            options.downloads = None;
         }
         options.models = match (self.models, self.force) {
             (false, _) => Models::Keep,
@@ -95,6 +99,11 @@ fn show(plan: &Plan, out: &mut dyn Write, is_dry: bool) -> Result<(), Failure> {
         let verb = if is_dry { "would delete" } else { "deleting" };
         writeln!(out, "{verb} {} {} {} ({})", one.kind, one.id, report::Bytes(one.size), one.place())?;
     }
+    for one in &plan.downloads {
+        let verb = if is_dry { "would delete" } else { "deleting" };
+        let size = report::Bytes(one.size);
+        writeln!(out, "{verb} {size} of a download that was broken off: {}", shown(&one.about))?;
+    }
     for one in plan.with_fate(Fate::KeepLastCopy) {
         writeln!(
             out,
@@ -128,6 +137,11 @@ fn show(plan: &Plan, out: &mut dyn Write, is_dry: bool) -> Result<(), Failure> {
     Ok(())
 }
 
+fn download(leftover: &Leftover) -> Value {
+    let touched = crate::object::Time { milliseconds: leftover.touched, offset_minutes: 0 };
+    json!({ "url": leftover.about, "size": leftover.size, "touched": touched.to_string() })
+}
+
 fn document(plan: &Plan, done: Option<&Done>, trash: &[Deleted]) -> Value {
     let garbage = |one: &Garbage| {
         let (fate, since) = match one.fate {
@@ -154,6 +168,7 @@ fn document(plan: &Plan, done: Option<&Done>, trash: &[Deleted]) -> Value {
         "needed_again": plan.unmarked.len(),
         "shrunk": shrunk.collect::<Vec<_>>(),
         "postponed": plan.postponed,
+        "downloads": plan.downloads.iter().map(download).collect::<Vec<_>>(),
         "trash": trash.iter().map(|old| &old.environment).collect::<Vec<_>>(),
         "dry_run": done.is_none(),
     });

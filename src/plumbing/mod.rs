@@ -4,6 +4,7 @@ pub mod cat_object;
 pub mod checkout_tree;
 pub mod commit_tree;
 pub mod diff_tree;
+pub mod fetch_blob;
 pub mod fsck;
 pub mod gc;
 pub mod hash_object;

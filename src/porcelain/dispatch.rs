@@ -9,6 +9,7 @@ use crate::plumbing::cat_object::CatObject;
 use crate::plumbing::checkout_tree::CheckoutTree;
 use crate::plumbing::commit_tree::CommitTree;
 use crate::plumbing::diff_tree::DiffTree;
+use crate::plumbing::fetch_blob::FetchBlob;
 use crate::plumbing::fsck::Fsck;
 use crate::plumbing::gc::Gc;
 use crate::plumbing::hash_object::HashObject;
@@ -114,6 +115,8 @@ enum Verb {
     Doctor(Doctor),
     /// Write a version to a file that others can import
     Export(Export),
+    /// Download files, verify and store them
+    FetchBlob(FetchBlob),
     /// Check the store, and repair it
     Fsck(Fsck),
     /// Delete what nothing needs
@@ -215,6 +218,7 @@ impl Verb {
             Verb::DiffTree(command) => command.run(session),
             Verb::Doctor(command) => command.run(session),
             Verb::Export(command) => command.run(session),
+            Verb::FetchBlob(command) => command.run(session),
             Verb::Fsck(command) => command.run(session),
             Verb::Gc(command) => command.run(session),
             Verb::HashObject(command) => command.run(session),

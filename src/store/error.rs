@@ -45,6 +45,9 @@ pub enum Error {
     /// `store.redb` cannot be understood.
     #[error("the index {} is damaged: {reason}", path.display())]
     Index { path: PathBuf, reason: String },
+    /// More bytes are to come than there is room for.
+    #[error("{}: {wanted} bytes are to come, and {free} are free", folder.display())]
+    NoRoom { folder: PathBuf, wanted: u64, free: u64 },
     #[error("{} is held by {holder}; gave up after {} s", path.display(), waited.as_secs())]
     Locked { path: PathBuf, holder: String, waited: Duration },
     #[error("a write to the store failed before this one, so nothing more is written")]

@@ -15,6 +15,7 @@ use std::path::PathBuf;
 use super::inventory::{Inventory, Reached, counting_operations, named_snapshots, value};
 use super::large::Shelved;
 use super::locator::{At, Located, Locator};
+use super::partial::Leftover;
 use super::tables::RecordTable;
 use super::{Error, Result, Store, segment};
 use crate::object::{Kind, ObjectId, Operation};
@@ -36,6 +37,8 @@ pub struct Options {
     pub grace: i64,
     /// How long an object must have been marked, in milliseconds.
     pub wait: i64,
+    /// How long a download that was broken off may be gone on with, in milliseconds; nothing: no longer than somebody is at it.
+    pub downloads: Option<i64>,
     pub models: Models,
     /// Bytes of living objects that may be copied to shrink segments, in one run.
     pub budget: u64,
@@ -54,7 +57,7 @@ pub enum Models {
 
 impl Default for Options {
     fn default() -> Self {
-        Options { now: 0, grace: GRACE, wait: DAY, models: Models::Keep, budget: 2 << 30 }
+        Options { now: 0, grace: GRACE, wait: DAY, downloads: Some(GRACE), models: Models::Keep, budget: 2 << 30 }
     }
 }
 
@@ -108,6 +111,8 @@ pub struct Plan {
     pub shrunk: Vec<Shrink>,
     /// Segments that would shrink but for the budget of one run.
     pub postponed: usize,
+    /// Downloads that were broken off and that nobody went on with.
+    pub downloads: Vec<Leftover>,
     pub(super) now: i64,
 }
 
@@ -166,6 +171,8 @@ pub fn plan(store: &Store, options: &Options, observer: &dyn Observer) -> Result
         }
     }
     plan.garbage = garbage;
+    let since = options.downloads.map_or(i64::MAX, |age| options.now.saturating_sub(age));
+    plan.downloads = store.leftovers(since)?;
     shrink(store, &inventory, options, &mut plan)?;
     Ok(plan)
 }

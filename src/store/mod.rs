@@ -10,6 +10,7 @@
 //!   segments/00000001.seg small objects, with a lock file beside each
 //!   large/ab/cdef…        large blobs, one read-only file each
 //!   staging/              what is being written; swept when its owner is gone
+//!   downloads/            what has come of blobs on their way from outside; swept by gc after a while
 //!   logs/
 //! ```
 //!
@@ -26,6 +27,7 @@
 //! - [`large`]: large blobs: the ladder from reflink to reference, and the places where their bytes are
 //! - [`staging`]: temporary files with an owner
 //! - [`quarantine`]: what has come from outside, until it is released as a whole
+//! - [`partial`]: a blob that comes from outside over several attempts
 //! - [`writer`], [`reader`]: objects in and out
 //! - [`known_files`]: digests of files on disk that need not be computed again
 //! - [`inventory`]: all objects in memory, and what needs what
@@ -34,9 +36,11 @@
 //! - [`rebuild`]: the index made again
 //! - [`repair`]: what can be done about what is wrong
 //! - [`reference_log`]: which user's files the store counts on, outside the index
+//! - [`by_sha256`]: blobs by the hash under which model hosts know them
 //! - [`records`]: small tables for the floors above
 
 mod blame;
+pub mod by_sha256;
 mod containment;
 pub mod error;
 pub mod fault;
@@ -52,6 +56,7 @@ pub mod known_files;
 pub mod large;
 pub mod locator;
 pub mod options;
+pub mod partial;
 pub mod quarantine;
 pub mod reader;
 pub mod rebuild;
@@ -72,6 +77,7 @@ pub use known_files::{Known, KnownFiles};
 pub use large::{How, LinkPolicy};
 pub use locator::{Info, Locator, Place};
 pub use options::StoreOptions;
+pub use partial::Partial;
 pub use quarantine::{LargeFile, Quarantine, Released};
 pub use reader::ObjectReader;
 pub use records::Records;

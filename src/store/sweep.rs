@@ -43,6 +43,11 @@ pub fn collect<E: From<Error>>(
 pub(super) fn carry_out(store: &Store, plan: &Plan, old: Old, observer: &dyn Observer) -> Result<Done> {
     let mut done = Done::default();
     store.records(super::RecordTable::GarbageMarks).apply(plan.mark_changes())?;
+    for leftover in &plan.downloads {
+        if store.remove_leftover(leftover)? {
+            done.freed += leftover.size;
+        }
+    }
     let deleted: Vec<Located> = plan.deleted().map(gc::Garbage::located).collect();
     if deleted.is_empty() && plan.shrunk.is_empty() {
         return Ok(done);

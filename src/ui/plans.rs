@@ -153,6 +153,10 @@ pub fn lines(session: &mut Session<'_>, plan: &Plan) -> Result<(), Failure> {
                 for source in sources {
                     writeln!(session.out, "             to be had from {source}")?;
                 }
+                if let Some(source) = sources.first() {
+                    let id = new.id;
+                    writeln!(session.out, "             comfrey fetch-blob --hash {id} \"{source}\"")?;
+                }
             }
             Step::LeftAlone { reason, .. } => {
                 writeln!(session.out, "  {} {path}: {reason}", paint.faint("left alone"))?;

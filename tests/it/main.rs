@@ -13,6 +13,7 @@ mod create_failures;
 mod demo;
 mod doctor;
 mod documents;
+mod fetch_blob;
 mod fsck;
 mod gc;
 mod hash_object;

@@ -5,6 +5,7 @@ use std::process::Stdio;
 #[cfg(target_os = "linux")]
 use crate::installation::StartedByHand;
 use crate::installation::{Installation, difference, workflow};
+use crate::loopback::{Given, Site};
 use crate::support::Run;
 use crate::trial::{links_can_be_made, symlink};
 
@@ -172,19 +173,31 @@ fn a_model_that_was_deleted_comes_back_from_the_store() {
 }
 
 #[test]
-fn a_model_that_nobody_holds_is_listed_with_its_sources() {
+fn a_model_that_nobody_holds_is_listed_with_its_sources_and_comes_back_once_it_is_fetched() {
     let demo = Installation::new();
     demo.comfrey(["config", "store.models", "reference"]).success();
-    let declared = "{\"nodes\":[{\"id\":4,\"type\":\"CheckpointLoaderSimple\",\"widgets_values\":[\"sd15.safetensors\"],\
-        \"properties\":{\"models\":[{\"name\":\"sd15.safetensors\",\"url\":\"https://example.org/sd15\",\"directory\":\"checkpoints\"}]}}],\"links\":[]}";
-    demo.write("user/default/workflows/portrait.json", declared);
+    let model = demo.comfyui().join("models/checkpoints/sd15.safetensors");
+    let bytes = std::fs::read(&model).unwrap();
+    let served = bytes.clone();
+    let site = Site::start(move |asked| Given::file(asked, &served));
+    let url = site.url("/sd15");
+    let declared = format!(
+        "{{\"nodes\":[{{\"id\":4,\"type\":\"CheckpointLoaderSimple\",\"widgets_values\":[\"sd15.safetensors\"],\
+        \"properties\":{{\"models\":[{{\"name\":\"sd15.safetensors\",\"url\":\"{url}\",\"directory\":\"checkpoints\"}}]}}}}],\"links\":[]}}"
+    );
+    demo.write("user/default/workflows/portrait.json", &declared);
     demo.commit("first");
-    std::fs::remove_file(demo.comfyui().join("models/checkpoints/sd15.safetensors")).unwrap();
+    std::fs::remove_file(&model).unwrap();
     demo.write("user/default/workflows/portrait.json", "{}");
     let run = demo.comfrey(["rollback", "HEAD"]).success();
     assert!(run.stdout.contains("missing    models/checkpoints/sd15.safetensors"), "{}", run.stdout);
-    assert!(run.stdout.contains("https://example.org/sd15"), "{}", run.stdout);
+    assert!(run.stdout.contains(&format!("to be had from {url}\n")), "{}", run.stdout);
     assert_eq!(demo.sandbox.read("ComfyUI/user/default/workflows/portrait.json"), declared.as_bytes());
+    let named = run.stdout.lines().find_map(|line| line.trim().strip_prefix("comfrey ")).unwrap();
+    demo.comfrey(named.split(' ').map(|word| word.trim_matches('"'))).success();
+    assert_eq!(site.asked().len(), 1);
+    demo.comfrey(["rollback", "HEAD"]).success();
+    assert_eq!(std::fs::read(&model).unwrap(), bytes);
 }
 
 #[test]

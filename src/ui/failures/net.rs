@@ -1,8 +1,15 @@
 //! What could not be fetched.
 
+use std::io;
+
+use crate::digest::ContentHash;
+use crate::net::address::shown;
+use crate::net::blob::{BlobError, Token};
 use crate::net::client::ClientError;
 use crate::net::comfy_registry::RegistryError;
 use crate::net::{Cause, FetchError};
+use crate::store::Error;
+use crate::ui::report::Bytes;
 use crate::ui::{Exit, Failure};
 
 impl From<FetchError> for Failure {
@@ -27,6 +34,66 @@ impl From<FetchError> for Failure {
             Cause::Unwritten(_) => Failure::new(Exit::NotFound, failure.message)
                 .hint("nothing was changed; look whether the disk is full or may not be written to"),
             Cause::TooLarge(_) | Cause::Address(_) => failure.hint("check the address"),
+        }
+    }
+}
+
+impl From<BlobError> for Failure {
+    fn from(error: BlobError) -> Self {
+        match error {
+            BlobError::Fetch { fetch, token, kept } => {
+                let may_be_a_token = matches!(fetch.cause, Cause::Refused(_) | Cause::PageForFile);
+                let is_a_page_of_the_file = fetch.cause == Cause::PageForFile && fetch.url.contains("/blob/");
+                let failure = Failure::from(fetch);
+                match token {
+                    _ if is_a_page_of_the_file => {
+                        failure.hint("this is the page about the file; with /resolve/ in place of /blob/ it is the file itself")
+                    }
+                    Token::Absent(hub) if may_be_a_token => failure.hint(format!(
+                        "the host may want a token: set {}, which {} makes",
+                        hub.variable(),
+                        hub.page()
+                    )),
+                    Token::Sent(hub) if may_be_a_token => failure.hint(format!(
+                        "the token in {} was sent and does not open this: agree to the model's terms on its page, or look at what the token may do at {}",
+                        hub.variable(),
+                        hub.page()
+                    )),
+                    Token::Withheld(hub) if may_be_a_token => failure.hint(format!(
+                        "{} is not sent without encryption: begin the address with https://",
+                        hub.variable()
+                    )),
+                    _ if kept > 0 => failure.hint(format!(
+                        "{} have come and are kept: run it again, and it goes on from there",
+                        Bytes(kept)
+                    )),
+                    _ => failure,
+                }
+            }
+            BlobError::WrongHash { url, wanted, found } => {
+                let failure = Failure::new(
+                    Exit::Damaged,
+                    format!(
+                        "{}: these are not the bytes that were asked for\n  wanted {wanted}\n  found  {found}",
+                        shown(&url)
+                    ),
+                );
+                failure.hint(match wanted {
+                    ContentHash::Blake3(_) => "nothing was stored; where the hash is a SHA-256, as model hosts give it, write sha256: before it",
+                    ContentHash::Sha256(_) => "nothing was stored; the host has another file there now, or it was changed on the way",
+                })
+            }
+            BlobError::Store(error) => {
+                let is_full = matches!(&error, Error::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull);
+                let failure = Failure::from(error);
+                if is_full {
+                    failure.hint(
+                        "the disk is full. What has come is kept: free some space and run it again, or give it up with `comfrey gc --now`",
+                    )
+                } else {
+                    failure
+                }
+            }
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The store's errors as a person reads them.
 
 use crate::store::Error;
+use crate::ui::report::Bytes;
 use crate::ui::{Exit, Failure};
 
 impl From<Error> for Failure {
@@ -31,6 +32,11 @@ impl From<Error> for Failure {
             }
             Error::Index { .. } => Failure::new(Exit::Damaged, message)
                 .hint("`comfrey fsck --rebuild-index` makes it again from the objects"),
+            Error::NoRoom { folder, wanted, free } => Failure::new(
+                Exit::NotFound,
+                format!("{}: {} are to come, and {} are free", folder.display(), Bytes(*wanted), Bytes(*free)),
+            )
+            .hint("free some space on that disk and run it again"),
             Error::Locked { .. } => {
                 Failure::new(Exit::Conflict, message).hint("wait for it, or give `--lock-timeout` more seconds")
             }
