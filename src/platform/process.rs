@@ -1,75 +1,60 @@
 //! Programs that run on this machine.
 
+use std::ffi::OsString;
 use std::path::Path;
+
+use sysinfo::{Pid, Process, ProcessRefreshKind, ProcessesToUpdate, System, UpdateKind};
 
 /// The process id of a Python that runs the `main.py` of `comfyui`; nothing where none does, or where the system does not tell.
 pub fn running_comfyui(comfyui: &Path) -> Option<u32> {
-    #[cfg(target_os = "linux")]
-    return linux::running(&std::fs::canonicalize(comfyui).ok()?);
-    #[cfg(not(target_os = "linux"))]
-    {
-        // Windows refuses to rename what a program has open, which ends the transaction with everything put back.
-        let _ = comfyui;
-        None
-    }
+    let comfyui = std::fs::canonicalize(comfyui).ok()?;
+    let mut system = System::new();
+    // The words of all, and the folders of those few that may be it. Other users' processes cannot be looked into; they would not
+    // be able to write here either.
+    let words = ProcessRefreshKind::nothing().with_cmd(UpdateKind::Always).without_tasks();
+    system.refresh_processes_specifics(ProcessesToUpdate::All, false, words);
+    let pythons = system.processes().values().filter(|process| script(process.cmd()).is_some());
+    let pythons: Vec<Pid> = pythons.map(Process::pid).collect();
+    let folders = ProcessRefreshKind::nothing().with_cwd(UpdateKind::Always).without_tasks();
+    system.refresh_processes_specifics(ProcessesToUpdate::Some(&pythons), false, folders);
+    let runs_it = |number: &&Pid| {
+        let Some(process) = system.process(**number) else { return false };
+        let (Some(folder), Some(script)) = (process.cwd(), script(process.cmd())) else { return false };
+        let above = folder.join(script).parent().and_then(|above| std::fs::canonicalize(above).ok());
+        above.as_deref() == Some(comfyui.as_path())
+    };
+    // On Windows the Python of a virtual environment has another below it, which ends with it.
+    pythons.iter().filter(runs_it).map(|number| number.as_u32()).min()
 }
 
-#[cfg(target_os = "linux")]
-mod linux {
-    use std::ffi::OsStr;
-    use std::os::unix::ffi::OsStrExt;
-    use std::path::{Path, PathBuf};
+/// The `main.py` in the command line of a Python, as it is written there.
+fn script(words: &[OsString]) -> Option<&Path> {
+    let mut words = words.iter().map(Path::new);
+    let program = words.next()?.file_name()?.to_string_lossy().to_ascii_lowercase();
+    let script = words.find(|word| word.file_name().is_some_and(|name| name == "main.py"))?;
+    program.starts_with("python").then_some(script)
+}
 
-    pub fn running(comfyui: &Path) -> Option<u32> {
-        let processes = std::fs::read_dir("/proc").ok()?;
-        let numbers = processes.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-        numbers.filter(|number| *number != std::process::id()).find(|number| runs(*number, comfyui))
-    }
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-    fn runs(process: u32, comfyui: &Path) -> bool {
-        let folder = PathBuf::from(format!("/proc/{process}"));
-        // Other users' processes cannot be looked into; they would not be able to write here either.
-        let Ok(line) = std::fs::read(folder.join("cmdline")) else { return false };
-        let mut words = line.split(|byte| *byte == 0).map(|word| Path::new(OsStr::from_bytes(word)));
-        let python = words.next().and_then(Path::file_name).is_some_and(|name| name.as_bytes().starts_with(b"python"));
-        let Some(script) = words.find(|word| word.file_name() == Some(OsStr::new("main.py"))) else { return false };
-        let Ok(cwd) = std::fs::read_link(folder.join("cwd")) else { return false };
-        let script = cwd.join(script);
-        let above = script.parent().and_then(|above| std::fs::canonicalize(above).ok());
-        python && above.is_some_and(|above| above == comfyui)
-    }
-
-    // Not on Windows: a ComfyUI that others started is not looked for there; what it has open cannot be replaced.
-    // Instead: `a_node_whose_folder_is_open_in_another_program_stays_as_it_is`, and the record of those that Comfrey started.
-    #[cfg(test)]
-    mod tests {
-        use super::super::running_comfyui;
-
-        #[test]
-        fn a_python_that_runs_the_main_of_this_folder_is_found_until_it_ends() {
-            let dir = tempfile::tempdir().unwrap();
-            let other = tempfile::tempdir().unwrap();
-            // Any program with that name and these words looks the same from outside.
-            // It starts no other, which for a moment would look the same, too.
-            std::fs::write(dir.path().join("main.py"), "read end").unwrap();
-            let python = dir.path().join("python3");
-            std::os::unix::fs::symlink("/bin/sh", &python).unwrap();
-            let mut command = std::process::Command::new(&python);
-            command.arg("main.py").current_dir(dir.path()).stdin(std::process::Stdio::piped());
-            let mut child = command.spawn().unwrap();
-            let mut found = None;
-            for _ in 0..100 {
-                found = running_comfyui(dir.path());
-                if found.is_some() {
-                    break;
-                }
-                std::thread::sleep(std::time::Duration::from_millis(10));
-            }
-            assert_eq!(found, Some(child.id()));
-            assert_eq!(running_comfyui(other.path()), None);
-            child.kill().unwrap();
-            child.wait().unwrap();
-            assert_eq!(running_comfyui(dir.path()), None);
-        }
+    #[test]
+    fn a_python_with_a_main_is_told_from_other_programs() {
+        let of = |line: &str| {
+            let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+            script(&words).map(Path::to_owned)
+        };
+        assert_eq!(of("python3 main.py --port 8188").as_deref(), Some(Path::new("main.py")));
+        assert_eq!(of("/a/.venv/bin/python3.11 -s /b/main.py").as_deref(), Some(Path::new("/b/main.py")));
+        assert_eq!(of("/Library/Python.app/Contents/MacOS/Python main.py").as_deref(), Some(Path::new("main.py")));
+        assert_eq!(of("vim main.py"), None);
+        assert_eq!(of("python3 -m http.server"), None);
+        assert_eq!(of(""), None);
+        #[cfg(windows)]
+        assert_eq!(
+            of(r".\python_embeded\python.exe -s ComfyUI\main.py").as_deref(),
+            Some(Path::new(r"ComfyUI\main.py"))
+        );
     }
 }

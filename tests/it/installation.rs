@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
+use comfrey::platform::process::running_comfyui;
+
+use crate::standin::eventually;
 use crate::support::{Run, Sandbox};
 
 /// A sandbox with `ComfyUI/` and the workspace `work/`, in which it is the environment `demo`.
@@ -152,27 +155,23 @@ pub fn difference(a: &BTreeMap<String, Vec<u8>>, b: &BTreeMap<String, Vec<u8>>) 
     names.into_iter().filter(|name| a.get(*name) != b.get(*name)).cloned().collect()
 }
 
-/// A process that looks like a ComfyUI which somebody started by hand in this folder; it ends when this is dropped.
-#[cfg(target_os = "linux")]
+/// A ComfyUI that somebody started by hand in this folder, of which it has the `main.py` and no more; it ends when this is dropped.
 pub struct StartedByHand(std::process::Child);
 
-#[cfg(target_os = "linux")]
 impl StartedByHand {
-    pub fn new(sandbox: &Sandbox, comfyui: &Path) -> Self {
-        // Any program with that name and these words looks the same from outside; so would one that it starts, for a moment.
-        let python = sandbox.join("python3");
-        std::os::unix::fs::symlink("/bin/sh", &python).unwrap();
-        std::fs::write(comfyui.join("main.py"), "read end").unwrap();
-        let mut command = Command::new(&python);
-        let child = command.arg("main.py").current_dir(comfyui).stdin(std::process::Stdio::piped()).spawn().unwrap();
-        while comfrey::platform::process::running_comfyui(comfyui) != Some(child.id()) {
-            std::thread::yield_now();
-        }
-        StartedByHand(child)
+    /// Nothing if the machine has no Python to run it with.
+    pub fn new(test: &str, comfyui: &Path) -> Option<Self> {
+        let python = crate::standin::python(test)?;
+        std::fs::write(comfyui.join("main.py"), "import sys\nsys.stdin.read()\n").unwrap();
+        let mut command = Command::new(python);
+        command.arg("main.py").current_dir(comfyui).stdin(Stdio::piped()).stderr(Stdio::null());
+        let child = command.spawn().unwrap();
+        let running = StartedByHand(child);
+        eventually("it is seen", || (running_comfyui(comfyui) == Some(running.0.id())).then_some(()));
+        Some(running)
     }
 }
 
-#[cfg(target_os = "linux")]
 impl Drop for StartedByHand {
     fn drop(&mut self) {
         // It may have been ended by what was tried.

@@ -2,9 +2,9 @@
 
 use std::process::Stdio;
 
-#[cfg(target_os = "linux")]
-use crate::installation::StartedByHand;
-use crate::installation::{Installation, difference, workflow};
+use comfrey::platform::process::running_comfyui;
+
+use crate::installation::{Installation, StartedByHand, difference, workflow};
 use crate::loopback::{Given, Site};
 use crate::support::Run;
 use crate::trial::{links_can_be_made, symlink};
@@ -234,17 +234,18 @@ fn a_linked_node_is_left_alone() {
     assert_eq!(demo.sandbox.read("elsewhere/__init__.py"), b"two = 2\n");
 }
 
-// Not on Windows: a ComfyUI that others started is not looked for there; what it has open cannot be replaced.
-// Instead: `a_node_whose_folder_is_open_in_another_program_stays_as_it_is`, and `files_are_not_rewritten_under_a_running_comfyui`.
-#[cfg(target_os = "linux")]
 #[test]
 fn while_comfyui_runs_nothing_is_rewritten() {
     let demo = with_two_versions();
-    let _running = StartedByHand::new(&demo.sandbox, &demo.comfyui());
+    let Some(running) = StartedByHand::new("while_comfyui_runs_nothing_is_rewritten", &demo.comfyui()) else { return };
+    assert_eq!(running_comfyui(&demo.comfyui().join("custom_nodes")), None);
     let files = demo.files();
     assert!(demo.comfrey(["rollback", "v1"]).fails_with(4).stderr.contains("is running"));
     assert_eq!(difference(&demo.files(), &files), Vec::<String>::new());
     demo.comfrey(["rollback", "v1", "--while-running"]).success();
+    drop(running);
+    assert_eq!(running_comfyui(&demo.comfyui()), None);
+    demo.comfrey(["rollback", "v2"]).success();
 }
 
 /// The states that there may be: before and after, both whole.
