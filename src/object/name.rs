@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::platform::paths::in_folder;
+
 /// One component of a path: UTF-8, not empty, not `.` or `..`, without `/`, `\` and NUL.
 ///
 /// Ordered by bytes, which is the order of entries in a tree.
@@ -152,9 +154,8 @@ impl RelativePath {
 
     /// The place of this path below `root`, in the system's form.
     pub fn below(&self, root: &Path) -> PathBuf {
-        let mut path = root.to_owned();
-        path.extend(self.0.split('/').filter(|part| !part.is_empty()));
-        path
+        let parts = self.0.split('/').filter(|part| !part.is_empty());
+        parts.fold(root.to_owned(), |above, part| in_folder(&above, part))
     }
 
     /// What remains of this path below `root`, if it lies there.

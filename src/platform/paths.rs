@@ -1,5 +1,6 @@
 //! Paths by their full names; and as bytes and back, losing nothing: what the index stores of files outside the store.
 
+use std::ffi::OsStr;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
@@ -47,6 +48,19 @@ pub fn plain_path(path: &Path) -> PathBuf {
         }
     }
     made
+}
+
+/// What is named `name` in the folder `above`, whatever that name holds: `Path::join` takes `a:b` for a place on another drive.
+pub fn in_folder(above: &Path, name: impl AsRef<OsStr>) -> PathBuf {
+    if cfg!(unix) || above.as_os_str().is_empty() {
+        return above.join(name.as_ref());
+    }
+    let mut path = above.as_os_str().to_owned();
+    if !path.as_encoded_bytes().ends_with(b"\\") {
+        path.push("\\");
+    }
+    path.push(name);
+    PathBuf::from(path)
 }
 
 /// The same file or folder, whatever way it is spelled.
@@ -135,6 +149,16 @@ mod tests {
             assert_eq!(plain_path(&root.join("link")), root.join("link"));
             assert_eq!(plain_path(&root.join("link/../d")), root.join("c/d"));
         }
+    }
+
+    #[test]
+    fn whatever_a_name_holds_it_stays_in_its_folder() {
+        let folder = std::env::temp_dir();
+        for name in ["a", "a:b", "C:", "C:x", "nul"] {
+            let path = in_folder(&folder, name);
+            assert!(path.starts_with(&folder) && path.to_str().unwrap().ends_with(name), "{}", path.display());
+        }
+        assert_eq!(in_folder(Path::new(""), "a"), Path::new("a"));
     }
 
     #[test]

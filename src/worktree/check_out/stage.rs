@@ -24,6 +24,7 @@ use crate::platform::folder::{Folder, Permissions};
 use crate::platform::identity::FileStamp;
 use crate::platform::lock::{Access, LockFile};
 use crate::platform::names;
+use crate::platform::paths::in_folder;
 use crate::store::faults::Faults;
 use crate::store::large::LARGE;
 use crate::store::{self, Known, LinkPolicy, Store};
@@ -292,7 +293,7 @@ impl<'a> Stage<'a> {
         let mut staged = Staged::default();
         parts.into_iter().for_each(|part| staged.take(part));
         for entry in entries.iter().filter(is_folder) {
-            self.can_be_named(entry, &pending.shown.join(&entry.name))?;
+            self.can_be_named(entry, &in_folder(&pending.shown, entry.name.as_str()))?;
         }
         let above_path = pending.above_path.join(&pending.name);
         let inner = entries.iter().filter(is_folder).map(|entry| Pending {
@@ -300,7 +301,7 @@ impl<'a> Stage<'a> {
             above_path: above_path.clone(),
             name: entry.name.as_str().into(),
             tree: entry.id,
-            shown: pending.shown.join(&entry.name),
+            shown: in_folder(&pending.shown, entry.name.as_str()),
         });
         Ok((staged, inner.collect()))
     }
@@ -315,7 +316,7 @@ impl<'a> Stage<'a> {
                     staged.stamps.extend(stamp.map(|stamp| (stamp, entry.id)));
                 }
                 Made::Absent => {
-                    let path = relative(&shown.join(&entry.name));
+                    let path = relative(&in_folder(shown, entry.name.as_str()));
                     staged.absent.push(AbsentModel { path, id: entry.id, size: entry.size });
                 }
             }
@@ -336,7 +337,7 @@ impl<'a> Stage<'a> {
         if self.observer.interrupted() {
             return Err(Error::Interrupted);
         }
-        let shown = shown.join(&entry.name);
+        let shown = in_folder(shown, entry.name.as_str());
         self.can_be_named(entry, &shown)?;
         let fail = |source| Error::Io { path: self.shown(&shown), source };
         let made = match entry.kind {
@@ -422,7 +423,7 @@ impl<'a> Stage<'a> {
 
     /// A path below the target, as the user would name it.
     fn shown(&self, below: &Path) -> PathBuf {
-        if below.as_os_str().is_empty() { self.target.clone() } else { self.target.join(below) }
+        if below.as_os_str().is_empty() { self.target.clone() } else { in_folder(&self.target, below) }
     }
 
     /// The digests of the files in staged folders, to be remembered.
