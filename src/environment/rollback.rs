@@ -6,10 +6,8 @@ use std::path::PathBuf;
 use crate::history::{self, Objects, Refs, undo::Step as UndoStep};
 use crate::models::Sources;
 use crate::object::{Encoded, Entry, EntryKind, Kind, ObjectId, RelativePath, Snapshot, Tree};
-use crate::platform::durable;
 use crate::store::Writer;
-use crate::worktree::problem::and_more;
-use crate::worktree::{Problem, Reason, Trees, graft};
+use crate::worktree::{Trees, graft};
 
 use super::clones;
 use super::commit::{self, CommitError, Who, copies, surroundings};
@@ -45,9 +43,6 @@ pub enum RollbackError {
     History(#[from] history::Error),
     #[error(transparent)]
     Worktree(#[from] crate::worktree::Error),
-    /// What cannot be read cannot be put into the restore point, and so cannot be replaced either.
-    #[error("{}{} could be lost: {reason}", path.display(), and_more(*more))]
-    NotAllRead { path: PathBuf, reason: String, more: usize },
     #[error("the working files changed meanwhile")]
     Changed,
     #[error(transparent)]
@@ -362,7 +357,7 @@ fn stage<'r, 'a>(
     let writer: Writer = around.store.writer()?;
     let prepared = prepare(around, head, target, Keep::Stored(&writer))?;
     if !prepared.plan.is_empty() {
-        check_all_read(&prepared.state)?;
+        prepared.state.all_read()?;
     }
     let environment = around.environment.name().as_str();
     let identity = (who.author.as_str(), who.time);
@@ -414,22 +409,6 @@ fn wanted_python(around: &Surroundings<'_>, target: &Target) -> Result<Option<St
     let Goal::Tree(tree) = &target.goal else { return Ok(None) };
     let root: Tree = (around.store as &dyn Objects).read(tree)?;
     Ok(manifest_in(around, &root)?.python())
-}
-
-fn check_all_read(state: &State<'_>) -> Result<(), RollbackError> {
-    let mut left_out = state.problems.iter().filter(|problem| problem.reason.left_out());
-    match left_out.next() {
-        None => Ok(()),
-        Some(Problem { path, reason: Reason::Unreadable(error) }) if durable::is_in_use(error) => {
-            let source = error.raw_os_error().map_or_else(|| error.kind().into(), std::io::Error::from_raw_os_error);
-            Err(StateError::Io { path: path.clone(), source }.into())
-        }
-        Some(first) => Err(RollbackError::NotAllRead {
-            path: first.path.clone(),
-            reason: first.reason.to_string(),
-            more: left_out.count(),
-        }),
-    }
 }
 
 /// Facts of this machine.

@@ -11,9 +11,11 @@ use crate::catalog::Catalog;
 use crate::models::roots::ModelRoot;
 use crate::object::{Entry, EntryKind, EntryName, NameError, ObjectId, RelativePath, Tree};
 use crate::observer::Observer;
+use crate::platform::durable;
 use crate::platform::folder::HAS_EXECUTABLE_FILES;
 use crate::store::{LinkPolicy, Store, Writer};
-use crate::worktree::{self, IgnoreRules, KeepTree, Mode, Problem, Trees, tree_at, walk_tree};
+use crate::worktree::problem::and_more;
+use crate::worktree::{self, IgnoreRules, KeepTree, Mode, Problem, Reason, Trees, tree_at, walk_tree};
 
 use super::environment::{Environment, EnvironmentError};
 use super::fresh_trees::FreshTrees;
@@ -38,6 +40,9 @@ pub enum StateError {
     Name(#[from] NameError),
     #[error("{}: ComfyUI's folder is not there", .0.display())]
     NoComfyUi(PathBuf),
+    /// What cannot be read cannot be put into the restore point, and so cannot be replaced either.
+    #[error("{}{} could be lost: {reason}", path.display(), and_more(*more))]
+    NotAllRead { path: PathBuf, reason: String, more: usize },
     #[error("interrupted")]
     Interrupted,
 }
@@ -96,6 +101,28 @@ pub struct State<'a> {
     pub size: u64,
     /// How many files there are.
     pub files: u64,
+}
+
+impl State<'_> {
+    /// Whether all that a snapshot holds was read, so that it can be replaced.
+    ///
+    /// # Errors
+    /// [`StateError::NotAllRead`], or what the system said of a file that another program has open.
+    pub fn all_read(&self) -> Result<(), StateError> {
+        let mut left_out = self.problems.iter().filter(|problem| problem.reason.left_out());
+        match left_out.next() {
+            None => Ok(()),
+            Some(Problem { path, reason: Reason::Unreadable(error) }) if durable::is_in_use(error) => {
+                let source = error.raw_os_error().map_or_else(|| error.kind().into(), io::Error::from_raw_os_error);
+                Err(StateError::Io { path: path.clone(), source })
+            }
+            Some(first) => Err(StateError::NotAllRead {
+                path: first.path.clone(),
+                reason: first.reason.to_string(),
+                more: left_out.count(),
+            }),
+        }
+    }
 }
 
 /// A file with a workflow's name.

@@ -58,7 +58,7 @@ impl Carried {
     /// What would go over from a node as it is; nothing where nobody knows what it came as.
     ///
     /// # Errors
-    /// It was edited, and nobody has said what becomes of that.
+    /// It was edited, and nobody has said what becomes of that. A file that cannot be read is no edit.
     pub fn of(
         state: &State<'_>,
         node: &Node,
@@ -79,7 +79,12 @@ impl Carried {
             Edits::Unknown => return Err(NodeError::UnknownEdits(node.key.clone())),
             // What came may be in no store any more; then nobody can say what is an edit.
             Edits::Since(base) => match edits::since(state, node, &base) {
-                Ok(edited) => edited,
+                Ok(edited) => {
+                    if !edited.is_empty() {
+                        state.all_read()?;
+                    }
+                    edited
+                }
                 Err(_) => return Err(NodeError::Edited { key: node.key.clone(), files: vec!["its files".into()] }),
             },
         };

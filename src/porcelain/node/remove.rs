@@ -56,6 +56,7 @@ impl Command for Remove {
             {
                 let files = steps::not_kept(&folder, &at_work.state.trees.tree(&node.entry.id)?, &at_work.state.trees);
                 if !files.is_empty() && !self.force {
+                    at_work.state.all_read()?;
                     return Err(NodeError::NotKept { key: node.key.clone(), files }.into());
                 }
                 if !files.is_empty() {

@@ -23,6 +23,8 @@ impl From<StateError> for Failure {
             StateError::Name(_) => Failure::new(Exit::Usage, message),
             StateError::NoComfyUi(_) => Failure::new(Exit::NotFound, message)
                 .hint("bring it back, or correct the path in the environment's environment.toml"),
+            StateError::NotAllRead { .. } => Failure::new(Exit::NotFound, message)
+                .hint(format!("{UNTOUCHED}; make them readable, or list them in .comfreyignore")),
             StateError::Interrupted => Failure::new(Exit::Interrupted, message),
         }
     }
@@ -126,8 +128,6 @@ impl From<RollbackError> for Failure {
             RollbackError::Store(error) => error.into(),
             RollbackError::History(error) => error.into(),
             RollbackError::Worktree(error) => error.into(),
-            RollbackError::NotAllRead { .. } => Failure::new(Exit::NotFound, message)
-                .hint(format!("{UNTOUCHED}; make them readable, or list them in .comfreyignore")),
             RollbackError::Trial(error) => error.into(),
             RollbackError::Python(error) => error.into(),
             RollbackError::NotReached(_) => Failure::new(Exit::Damaged, message)
