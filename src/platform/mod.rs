@@ -14,6 +14,7 @@
 //! - [`paths`]: paths as bytes and back, losing nothing
 //! - [`process`]: programs that run on this machine
 //! - [`reading`]: reading at a position, mapped where that is faster, and how many readers a disk likes
+//! - [`shell`]: what a person types into a terminal
 
 pub mod accelerator;
 pub mod child;
@@ -31,5 +32,6 @@ pub mod names;
 pub mod paths;
 pub mod process;
 pub mod reading;
+pub mod shell;
 #[cfg(test)]
 pub mod trial;

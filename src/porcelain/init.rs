@@ -9,6 +9,7 @@ use crate::environment::discover::{self, Found, Places};
 use crate::environment::workspace::{is_half_made, is_workspace};
 use crate::environment::{EnvironmentName, Search, Workspace, adopt, layout};
 use crate::platform::paths::{plain_path, same_place};
+use crate::platform::shell;
 use crate::ui::program::Command;
 use crate::ui::prompt::Prompt;
 use crate::ui::report::{Align, Bytes, Table, count};
@@ -329,7 +330,7 @@ fn next_steps(workspace: &Workspace, session: &mut Session<'_>) -> Result<Exit, 
         steps.push(("comfrey commit -m \"as it was\"".into(), "take the first snapshot"));
     }
     if Search::from_here(None).find().ok().as_deref() != Some(workspace.root()) {
-        let variable = format!("export COMFREY_HOME={}", workspace.root().display());
+        let variable = shell::assignment("COMFREY_HOME", &workspace.root().to_string_lossy());
         steps.insert(0, (variable, "so that commands find this workspace from anywhere"));
     }
     let mut table = Table::new([Align::Left]).indent(2);

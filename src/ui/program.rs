@@ -8,6 +8,7 @@ use std::sync::Arc;
 use clap::{CommandFactory, FromArgMatches};
 
 use crate::observer::Observer;
+use crate::platform::shell;
 
 use super::globals::Color;
 use super::progress::{self, Progress, Style};
@@ -45,15 +46,9 @@ pub fn main_of<C: Command>(name: &'static str, about: &'static str) -> ExitCode 
     }
 }
 
-/// The command as a person would type it after `comfrey`: words that a shell would take apart stand in quotation marks.
+/// The command as a person would type it after `comfrey`.
 fn command_line(verb: Option<&str>, words: impl Iterator<Item = OsString>) -> String {
-    let plain = |c: char| c.is_alphanumeric() || "-_./:=@%+,^~{}".contains(c);
-    let typed = |word: String| match word {
-        word if !word.is_empty() && word.chars().all(plain) => word,
-        word if word.contains(['"', '$', '`', '\\', '!']) => format!("'{}'", word.replace('\'', r"'\''")),
-        word => format!("\"{word}\""),
-    };
-    let words = words.map(|word| typed(word.to_string_lossy().into_owned()));
+    let words = words.map(|word| shell::typed(&word.to_string_lossy()));
     verb.map(str::to_owned).into_iter().chain(words).collect::<Vec<_>>().join(" ")
 }
 
@@ -130,9 +125,6 @@ mod tests {
     fn a_command_is_written_down_as_it_would_be_typed() {
         let line = |words: &[&str]| command_line(None, words.iter().map(OsString::from));
         assert_eq!(line(&["commit", "-m", "first try"]), "commit -m \"first try\"");
-        assert_eq!(line(&["tag", "ü", "HEAD~1"]), "tag ü HEAD~1");
-        assert_eq!(line(&["commit", "-m", ""]), "commit -m \"\"");
-        assert_eq!(line(&["commit", "-m", "it's $5"]), r"commit -m 'it'\''s $5'");
         assert_eq!(command_line(Some("update-ref"), ["HEAD"].iter().map(OsString::from)), "update-ref HEAD");
     }
 }

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use walkdir::WalkDir;
 
+use crate::platform::shell;
 use crate::ui::report::{count, duration};
 use crate::ui::{Exit, Failure, Session};
 
@@ -208,12 +209,8 @@ fn failed(step: &str, why: &str) -> Failure {
 
 /// The line as a user types it.
 fn command_line(arguments: &[&str]) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:~^@{},+".contains(c);
-    let quoted = arguments.iter().map(|word| match !word.is_empty() && word.chars().all(plain) {
-        true => (*word).to_owned(),
-        false => format!("\"{word}\""),
-    });
-    std::iter::once("comfrey".to_owned()).chain(quoted).collect::<Vec<_>>().join(" ")
+    let words = arguments.iter().map(|word| shell::typed(word));
+    std::iter::once("comfrey".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
 }
 
 /// The files below `folder`, except those in folders that no snapshot holds.
