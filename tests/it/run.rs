@@ -2,10 +2,12 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
+use std::process::Command;
 
 use crate::documents::{documented, documented_lines, same_fields};
-use crate::standin::{Standin, ask, eventually, free_port, is_alive};
+use crate::standin::{Standin, ask, eventually, free_port, is_alive, python};
 use crate::support::Run;
+use crate::trial::left_out;
 
 const PROMPT: &str = r#"{"prompt":{"1":{"class_type":"EmptyImage","inputs":{"width":8,"height":8,"batch_size":1,"color":255}},
  "2":{"class_type":"SaveImage","inputs":{"images":["1",0],"filename_prefix":"it"}}},
@@ -19,6 +21,11 @@ class Mine:
     RETURN_TYPES = ('IMAGE',)
 NODE_CLASS_MAPPINGS = {'MineOwn': Mine}
 ";
+
+/// Whether that is the log of a run which was stopped. What has no console hears nothing of it on Windows, and is killed after a while.
+fn has_been_stopped(log: &str) -> bool {
+    log.ends_with("[comfrey] stopped\n") || (cfg!(windows) && log.ends_with("[comfrey] killed\n"))
+}
 
 #[test]
 fn a_run_is_started_ready_learned_from_and_stopped() {
@@ -68,7 +75,7 @@ fn a_run_is_started_ready_learned_from_and_stopped() {
     assert_eq!(code, 0, "{said}");
     assert!(!is_alive(started["process"].as_u64().unwrap() as u32));
     assert!(standin.json(["ps"]).is_empty());
-    assert!(standin.log().contains("To see the GUI go to") && standin.log().ends_with("[comfrey] stopped\n"));
+    assert!(standin.log().contains("To see the GUI go to") && has_been_stopped(&standin.log()));
     assert_eq!(standin.comfrey(["stop"]).success().stderr, "ComfyUI of demo does not run\n");
 
     // The same set of nodes is not asked for twice; another one is.
@@ -170,7 +177,7 @@ fn when_nobody_reads_what_it_says_it_is_stopped_quietly() {
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(0), "{said}");
     assert!(!said.contains("error"), "{said}");
-    assert!(standin.log().ends_with("[comfrey] stopped\n"));
+    assert!(has_been_stopped(&standin.log()));
 }
 
 #[test]
@@ -196,7 +203,13 @@ fn a_port_in_use_is_an_error_if_it_was_asked_for_and_gives_way_otherwise() {
 
 #[test]
 fn comfyui_looks_wherever_the_workspace_has_models() {
-    let Some(standin) = Standin::new("comfyui_looks_wherever_the_workspace_has_models") else { return };
+    let test = "comfyui_looks_wherever_the_workspace_has_models";
+    let Some(standin) = Standin::new(test) else { return };
+    let system = Command::new(python(test).unwrap()).args(["-c", "import os; print(os.name)"]).output().unwrap();
+    if cfg!(windows) && !system.stdout.starts_with(b"nt") {
+        // The Python under Wine knows no drives. Instead: `comfyui_reads_what_is_written`.
+        return left_out(test, "its Python is one of another system");
+    }
     for path in ["more models/checkpoints/b.safetensors", "style/loras/c.safetensors", "named/ckpt/d.safetensors"] {
         standin.sandbox.write(path, "weights");
     }

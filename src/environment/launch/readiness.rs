@@ -10,6 +10,7 @@ use crate::net::client::{self, Client, Proxies};
 use crate::net::retry::Patience;
 use crate::net::{Answer, Expected, Fetch, Request};
 use crate::observer::Silent;
+use crate::platform::paths::same_place;
 
 use super::command::Address;
 
@@ -38,7 +39,8 @@ impl Asker {
         let Ok(answer) = serde_json::from_slice::<Value>(&bytes) else { return false };
         let script = answer.pointer("/system/argv/0").and_then(Value::as_str);
         // Older versions do not say how they were started.
-        answer.get("system").is_some() && script.is_none_or(|script| Path::new(script) == comfyui.join("main.py"))
+        answer.get("system").is_some()
+            && script.is_none_or(|script| same_place(Path::new(script), &comfyui.join("main.py")))
     }
 
     /// What it says of its node classes.

@@ -6,8 +6,12 @@ use std::os::windows::io::{AsRawHandle, FromRawHandle, OwnedHandle};
 use std::os::windows::process::CommandExt;
 use std::process::{Child, Command};
 
-use windows_sys::Win32::Foundation::{FILETIME, HANDLE, INVALID_HANDLE_VALUE, STILL_ACTIVE};
-use windows_sys::Win32::System::Console::{CTRL_BREAK_EVENT, GenerateConsoleCtrlEvent};
+use windows_sys::Win32::Foundation::{
+    FILETIME, HANDLE, HANDLE_FLAG_INHERIT, INVALID_HANDLE_VALUE, STILL_ACTIVE, SetHandleInformation,
+};
+use windows_sys::Win32::System::Console::{
+    CTRL_BREAK_EVENT, GenerateConsoleCtrlEvent, GetStdHandle, STD_ERROR_HANDLE, STD_INPUT_HANDLE, STD_OUTPUT_HANDLE,
+};
 use windows_sys::Win32::System::Diagnostics::ToolHelp::{
     CreateToolhelp32Snapshot, TH32CS_SNAPTHREAD, THREADENTRY32, Thread32First, Thread32Next,
 };
@@ -102,6 +106,7 @@ fn resume(process: u32) -> io::Result<()> {
 }
 
 pub fn start_detached(command: &mut Command) -> io::Result<Child> {
+    keep_own_streams();
     // With a console of its own, which no window shows, it can still be asked to end what it starts.
     let flags = CREATE_NO_WINDOW | CREATE_NEW_PROCESS_GROUP;
     command.creation_flags(flags | CREATE_BREAKAWAY_FROM_JOB);
@@ -109,6 +114,17 @@ pub fn start_detached(command: &mut Command) -> io::Result<Child> {
         // Who started us does not let anybody go; then it ends with them.
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => command.creation_flags(flags).spawn(),
         done => done,
+    }
+}
+
+/// A child is handed every handle that may be inherited, whatever streams it was given: one that outlives us would hold the pipe open in which
+/// a script reads what we print. Streams that are passed on by wish are copied for that.
+fn keep_own_streams() {
+    for stream in [STD_INPUT_HANDLE, STD_OUTPUT_HANDLE, STD_ERROR_HANDLE] {
+        // SAFETY: two calls with plain values. A stream that is not there cannot be inherited.
+        unsafe {
+            SetHandleInformation(GetStdHandle(stream), HANDLE_FLAG_INHERIT, 0);
+        }
     }
 }
 
