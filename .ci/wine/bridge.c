@@ -1,6 +1,7 @@
 /* A Windows program under Wine that runs a program of the Linux machine below it, PROGRAM, in its place: git and Python, which cannot be
- * had for Windows there. Standard input, output and error are passed on, paths of drives become those of the machine, and neither outlives
- * the other. Wine lets such a program make calls of Linux. */
+ * had for Windows there. With SCRIPT that is its first argument, and BRIDGE in its environment the name of this program. Standard input,
+ * output and error are passed on, paths of drives become those of the machine, and neither outlives the other. Wine lets such a program
+ * make calls of Linux. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -99,17 +100,26 @@ static DWORD WINAPI pass_out(void *given) {
 int main(void) {
     int count;
     WCHAR **words = CommandLineToArgvW(GetCommandLineW(), &count);
-    char **arguments = calloc(count + 1, sizeof *arguments);
-    arguments[0] = PROGRAM;
-    for (int i = 1; i < count; i++) arguments[i] = unix_paths(utf8(words[i]));
+    char **arguments = calloc(count + 2, sizeof *arguments);
+    int first = 0;
+    arguments[first++] = PROGRAM;
+#ifdef SCRIPT
+    arguments[first++] = SCRIPT;
+#endif
+    for (int i = 1; i < count; i++) arguments[first++] = unix_paths(utf8(words[i]));
 
     WCHAR *block = GetEnvironmentStringsW();
     size_t size = 0, variables = 0;
     for (WCHAR *at = block; *at; at += wcslen(at) + 1) size++;
-    char **environment = calloc(size + 2, sizeof *environment);
+    char **environment = calloc(size + 3, sizeof *environment);
+    WCHAR own[32768];
+    GetModuleFileNameW(NULL, own, 32768);
+    char *bridge = utf8(own);
+    environment[variables] = malloc(strlen(bridge) + 8);
+    sprintf(environment[variables++], "BRIDGE=%s", bridge);
     for (WCHAR *at = block; *at; at += wcslen(at) + 1) {
         char *line = unix_paths(utf8(at));
-        if (*line == '=' || _strnicmp(line, "PATH=", 5) == 0) continue;
+        if (*line == '=' || _strnicmp(line, "PATH=", 5) == 0 || _strnicmp(line, "BRIDGE=", 7) == 0) continue;
         environment[variables++] = _strnicmp(line, "UNIX_PATH=", 10) == 0 ? line + 5 : line;
     }
 

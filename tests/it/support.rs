@@ -146,12 +146,17 @@ impl Sandbox {
 
     /// Runs a script of the system's shell (`sh`, on Windows `cmd`) in which `comfrey` is the program under test.
     pub fn shell(&self, script: &str) -> Run {
+        self.shell_in("", script)
+    }
+
+    /// The same in a folder of the sandbox.
+    pub fn shell_in(&self, folder: &str, script: &str) -> Run {
         let programs = Path::new(env!("CARGO_BIN_EXE_comfrey")).parent().unwrap();
         let path = std::env::var_os("PATH").unwrap_or_default();
         let paths = std::iter::once(programs.to_owned()).chain(std::env::split_paths(&path));
         let (shell, option) = if cfg!(windows) { ("cmd", "/C") } else { ("sh", "-ec") };
         let mut command = self.command(shell);
-        command.env("PATH", std::env::join_paths(paths).unwrap()).arg(option);
+        command.current_dir(self.join(folder)).env("PATH", std::env::join_paths(paths).unwrap()).arg(option);
         #[cfg(unix)]
         command.arg(script);
         #[cfg(windows)]
@@ -214,6 +219,12 @@ impl Run {
         assert!(!line.is_empty() && !line.contains('\n'), "one line is wanted: {:?}", self.stdout);
         line
     }
+}
+
+/// The address of a folder of this machine.
+pub fn file_url(folder: &Path) -> String {
+    let place = folder.display().to_string().replace('\\', "/");
+    format!("file:///{}", place.trim_start_matches('/'))
 }
 
 /// What a program wrote. Wine at times starts nothing when much is started at once (ERROR_INTERNAL_ERROR): then it is tried again.

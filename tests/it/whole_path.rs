@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::create::Sources;
 use crate::standin::{ask, eventually};
-use crate::support::Run;
+use crate::support::{Run, file_url};
 use crate::wheels::Wheels;
 
 const PROMPT: &str = r#"{"prompt":{"1":{"class_type":"EmptyImage","inputs":{"width":8,"height":8,"batch_size":1,"color":255}},
@@ -96,8 +96,7 @@ fn an_environment_is_made_run_changed_and_taken_back_as_a_whole() {
     let Some(studio) = Studio::new() else { return };
     let made = studio.json(&["create", "demo", "--comfyui", "../clone", "--ref", "v0.3.64"]);
     assert_eq!((made["version"].as_str(), made["refused"].as_array().unwrap().len()), (Some("0.3.64"), 0), "{made}");
-    let place = studio.sources.sandbox.join("pack").display().to_string().replace('\\', "/");
-    let url = format!("file:///{}", place.trim_start_matches('/'));
+    let url = file_url(&studio.sources.sandbox.join("pack"));
     let added = studio.json(&["node", "add", &format!("{url}@older")]);
     assert_eq!(added["packages"], serde_json::json!([{ "package": "foo", "to": "1.0" }]), "{added}");
     studio.comfrey(&["commit", "-m", "the older node"]);

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::installation::{Installation, collect, difference};
 use crate::loopback::{Loopback, Reply};
-use crate::support::Run;
+use crate::support::{Run, file_url};
 
 /// An address at which nobody listens.
 pub const NOBODY: &str = "http://127.0.0.1:9";
@@ -173,5 +173,5 @@ pub fn repository(demo: &Installation, name: &str) -> String {
             git(&["tag", tag]);
         }
     }
-    format!("file://{}", place.display())
+    file_url(&place)
 }
