@@ -30,7 +30,7 @@ pub(super) fn read_links(links: Option<Value<'_>>) -> Vec<Link> {
 }
 
 /// `[id, from, slot, to, slot, type]`, or an object with `id`, `origin_id`, `origin_slot`, `target_id`, `target_slot`, `type`.
-fn read_link(link: Value<'_>) -> Option<Link> {
+pub(super) fn read_link(link: Value<'_>) -> Option<Link> {
     let end = |node: Value<'_>, slot: Value<'_>| Some(Endpoint { node: id_text(node), slot: slot_number(slot)? });
     if link.kind() == Kind::Object {
         let part = |key| link.get(key);

@@ -15,6 +15,7 @@
 //! - [`widgets`]: which value belongs to which widget
 //! - [`wires`]: where the value of an input comes from, along links
 //! - [`mod@diff`]: what differs between two workflows, by node and widget
+//! - [`merge`]: two workflows and the one that both came from, by node and widget
 //! - [`mod@rewrite`]: changes string values and leaves every other byte as it is
 
 pub mod api;
@@ -27,6 +28,7 @@ pub mod file;
 pub mod format;
 pub mod graph;
 pub mod group;
+pub mod merge;
 pub mod opening;
 pub mod rewrite;
 pub mod subgraph;

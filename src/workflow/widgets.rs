@@ -2,11 +2,16 @@
 
 use std::collections::HashMap;
 
-use super::document::ValueId;
+use super::document::{Value, ValueId};
 use super::graph::{Node, Widgets, Workflow};
 
 /// What a seed's companion says: what becomes of the seed after a run. It has a value but no slot.
 const AFTER_RUN: [&str; 4] = ["fixed", "increment", "decrement", "randomize"];
+
+/// True for a value that says what becomes of a seed after a run.
+pub fn is_after_run(value: Value<'_>) -> bool {
+    AFTER_RUN.iter().any(|word| value.says(word))
+}
 
 /// A value of a node, as it holds: its own, or what an instance around the node gives in its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +59,23 @@ impl Workflow<'_> {
         }
         values
     }
+
+    /// The names of a node's [values](Workflow::values), where the file tells them. An instance's own values are those of the inputs that
+    /// stand for widgets, in order.
+    pub fn value_names(&self, node: &Node) -> Vec<Option<String>> {
+        let held = self.values(node);
+        let shown: Vec<&str> = match (node.instance_of, &node.widgets) {
+            (Some(at), Widgets::Listed(_)) => {
+                let ports = self.definitions[at].inputs.iter();
+                ports.filter(|port| !port.widgets.is_empty()).map(|port| port.name.as_str()).collect()
+            }
+            _ => Vec::new(),
+        };
+        if shown.len() == held.len() {
+            return shown.into_iter().map(|name| Some(name.to_owned())).collect();
+        }
+        held.into_iter().map(|held| held.name.map(str::to_owned)).collect()
+    }
 }
 
 /// The position of each named widget in a list of values, where the node's slots tell it.
@@ -71,8 +93,7 @@ pub fn names_of<'n>(workflow: &Workflow<'_>, node: &'n Node, values: &[ValueId])
     for name in &slots {
         names.push((*name, at));
         at += 1;
-        let unnamed =
-            values.get(at).is_some_and(|value| AFTER_RUN.iter().any(|word| workflow.value(*value).says(word)));
+        let unnamed = values.get(at).is_some_and(|value| is_after_run(workflow.value(*value)));
         if unnamed && values.len().checked_sub(at) > slots.len().checked_sub(names.len()) {
             at += 1;
         }

@@ -368,6 +368,146 @@ fn before_the_first_version_there_is_nothing_to_merge_into() {
     demo.comfrey(["merge", "nowhere"]).fails_with(3);
 }
 
+/// The editor's format: a loader, and a sampler with named widgets behind it.
+fn graph(checkpoint: &str, steps: u32, cfg: u32, more: &str) -> String {
+    format!(
+        r#"{{"last_node_id":4,"last_link_id":1,"nodes":[
+  {{"id":4,"type":"CheckpointLoaderSimple","pos":[0,0],"inputs":[],"outputs":[{{"name":"MODEL","type":"MODEL","links":[1]}}],"widgets_values":["{checkpoint}"]}},
+  {{"id":3,"type":"KSampler","title":"Base","pos":[300,0],"inputs":[{{"name":"model","type":"MODEL","link":1}},{{"name":"steps","type":"INT","widget":{{"name":"steps"}},"link":null}},{{"name":"cfg","type":"FLOAT","widget":{{"name":"cfg"}},"link":null}}],"outputs":[],"widgets_values":[{steps}, {cfg}]}}{more}
+],"links":[[1,4,0,3,0,"MODEL"]],"version":0.4}}
+"#
+    )
+}
+
+/// Two branches of the two workflows.
+fn edited(base: [&str; 2], theirs: [&str; 2], ours: [&str; 2]) -> Installation {
+    let demo = Installation::new();
+    let second = "user/default/workflows/sub/other.json";
+    let write = |[portrait, other]: [&str; 2], message: &str| {
+        demo.write(PORTRAIT, portrait);
+        demo.write(second, other);
+        demo.commit(message);
+    };
+    write(base, "first");
+    demo.comfrey(["switch", "-c", "flux"]).success();
+    write(theirs, "on flux");
+    demo.comfrey(["switch", "main"]).success();
+    write(ours, "on main");
+    demo
+}
+
+#[test]
+fn two_workflows_are_merged_by_node_and_widget_on_our_bytes() {
+    let base = graph("sd15.safetensors", 20, 8, "");
+    let lora = r#",
+  {"id":5,"type":"CheckpointLoaderSimple","pos":[1,1],"outputs":[],"widgets_values":["sub/xl.safetensors"]}"#;
+    let note = |text: &str| format!(",\n  {{\"id\":5,\"type\":\"Note\",\"widgets_values\":[\"{text}\"]}}");
+    let demo = edited(
+        [&base, &base],
+        [&graph("sd15.safetensors", 30, 8, lora), &graph("sub/xl.safetensors", 20, 8, "")],
+        [&graph("sd15.safetensors", 20, 7, &note("mine")), &graph("sd15.safetensors", 25, 8, "")],
+    );
+    let merged = demo.json(["merge", "flux"]);
+    assert_eq!(merged["conflicts"], json!([]));
+    assert!(merged["merged"].as_array().unwrap().contains(&json!({"path":"workflows/portrait.json","from":"both"})));
+    let renumbered = lora.replace("\"id\":5", "\"id\":6");
+    let expected = graph("sd15.safetensors", 30, 7, &(note("mine") + &renumbered))
+        .replace("\"last_node_id\":4", "\"last_node_id\":6");
+    let text = |path: &str| std::fs::read_to_string(demo.comfyui().join(path)).unwrap();
+    assert_eq!(text(PORTRAIT), expected);
+    assert_eq!(text("user/default/workflows/sub/other.json"), graph("sub/xl.safetensors", 25, 8, ""));
+    let told = demo.comfrey(["workflow", "diff", "v2:workflows/portrait.json", "portrait"]).success().stdout;
+    assert!(
+        told.contains("steps: 20 → 30") && told.contains("+ 6 CheckpointLoaderSimple") && !told.contains("cfg"),
+        "{told}"
+    );
+    // What the manifest says of the models of both is what a commit finds.
+    let run = demo.comfrey(["commit", "-m", "again"]).success();
+    assert!(run.stdout.starts_with("Nothing to commit"), "{}\n{}", run.stdout, demo.comfrey(["diff"]).stdout);
+    assert_eq!(std::fs::read(demo.cec().join("workflows/portrait.json")).unwrap(), expected.as_bytes());
+}
+
+#[test]
+fn a_widget_that_both_changed_is_a_conflict_with_both_values_and_can_be_decided_by_name() {
+    let base = graph("sd15.safetensors", 20, 8, "");
+    let (theirs, ours) = (graph("sub/xl.safetensors", 30, 9, ""), graph("gone.safetensors", 25, 8, ""));
+    let demo = edited([&base, &base], [&theirs, &theirs], [&ours, &base]);
+    let files = demo.files();
+    let run = demo.comfrey(["merge", "flux"]).fails_with(4);
+    let expected = "  conflict   workflows/portrait.json#3:steps: KSampler \"Base\"
+               before 20
+               ours   25
+               theirs 30
+  conflict   workflows/portrait.json#4:0: CheckpointLoaderSimple
+               before \"sd15.safetensors\"
+               ours   \"gone.safetensors\"
+               theirs \"sub/xl.safetensors\"
+";
+    assert_eq!(run.stdout, expected);
+    assert!(run.stderr.contains("2 conflicts, and nothing was changed"), "{}", run.stderr);
+    assert_eq!(difference(&demo.files(), &files), Vec::<String>::new());
+    let printed = demo.comfrey(["merge", "flux", "--json"]).fails_with(4);
+    let printed: serde_json::Value = serde_json::from_str(printed.line()).unwrap();
+    same_fields("conflict", &documented("merge, revert")["conflict"], &printed["conflicts"][0]);
+    let words = ["merge", "flux", "--take-theirs", "portrait#3:steps", "--take-ours", "workflows/portrait.json#4:0"];
+    let run = demo.comfrey(words).success();
+    assert!(run.stdout.contains("theirs     workflows/portrait.json#3:steps"), "{}", run.stdout);
+    let text = std::fs::read_to_string(demo.comfyui().join(PORTRAIT)).unwrap();
+    assert_eq!(text, graph("gone.safetensors", 30, 9, ""));
+    assert_eq!(demo.json(["status"])["clean"], true);
+    demo.comfrey(["undo"]).success();
+    demo.comfrey(["merge", "flux", "--take-theirs", "portrait"]).success();
+    assert_eq!(std::fs::read_to_string(demo.comfyui().join(PORTRAIT)).unwrap(), theirs);
+}
+
+/// All answers of one text were those of its first name.
+#[test]
+fn several_models_that_one_text_names_keep_an_answer_each() {
+    let text = r#",
+  {"id":5,"type":"CLIPTextEncode","widgets_values":["a <lora:ink:1> and <lora:oil:0.5>, embedding:neat"]}"#;
+    let of = |steps, cfg| graph("sd15.safetensors", steps, cfg, text);
+    let base = of(20, 8);
+    let demo = edited([&base, &base], [&of(30, 8), &base], [&of(20, 7), &base]);
+    demo.comfrey(["merge", "flux"]).success();
+    assert_eq!(std::fs::read_to_string(demo.comfyui().join(PORTRAIT)).unwrap(), of(30, 7));
+    let manifest = std::fs::read_to_string(demo.cec().join("pyproject.toml")).unwrap();
+    assert!(["ink", "oil", "neat"].iter().all(|name| manifest.contains(&format!("name = \"{name}\""))), "{manifest}");
+    let run = demo.comfrey(["commit", "-m", "again"]).success();
+    assert!(run.stdout.starts_with("Nothing to commit"), "{}", run.stdout);
+}
+
+#[test]
+fn a_workflow_that_cannot_be_read_or_understood_is_one_conflict() {
+    let base = graph("sd15.safetensors", 20, 8, "");
+    let twice = graph("sd15.safetensors", 20, 8, ",{\"id\":4,\"type\":\"Note\"}");
+    let other = graph("sd15.safetensors", 21, 8, "");
+    let demo = edited([&base, &base], ["{\"nodes\": [", &twice], [&other, &other]);
+    let run = demo.comfrey(["merge", "flux", "--json"]).fails_with(4);
+    let printed: serde_json::Value = serde_json::from_str(run.line()).unwrap();
+    let names: Vec<_> = printed["conflicts"].as_array().unwrap().iter().map(|c| (&c["kind"], &c["name"])).collect();
+    let workflow = json!("workflow");
+    assert_eq!(
+        names,
+        [(&workflow, &json!("workflows/portrait.json")), (&workflow, &json!("workflows/sub/other.json"))]
+    );
+}
+
+#[test]
+fn revert_takes_back_a_value_and_leaves_what_was_changed_beside_it() {
+    let demo = Installation::new();
+    for (steps, cfg, message) in [(20, 8, "first"), (30, 8, "more steps"), (30, 5, "less cfg")] {
+        demo.write(PORTRAIT, graph("sd15.safetensors", steps, cfg, ""));
+        demo.commit(message);
+    }
+    demo.comfrey(["revert", "v2"]).success();
+    let text = |demo: &Installation| std::fs::read_to_string(demo.comfyui().join(PORTRAIT)).unwrap();
+    assert_eq!(text(&demo), graph("sd15.safetensors", 20, 5, ""));
+    demo.write(PORTRAIT, graph("sd15.safetensors", 40, 5, ""));
+    demo.commit("many steps");
+    let run = demo.comfrey(["revert", "v2"]).fails_with(4);
+    assert!(run.stdout.contains("workflows/portrait.json#3:steps: KSampler \"Base\"\n               before 30\n               ours   40\n               theirs 20\n"), "{}", run.stdout);
+}
+
 type Files = std::collections::BTreeMap<String, Vec<u8>>;
 
 /// The states that there may be: before and after, both whole. True for before.

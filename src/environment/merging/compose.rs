@@ -17,14 +17,15 @@ use crate::history::{self, Objects, Side};
 use crate::object::{
     Encoded, Entry, EntryKind, EntryName, Kind as ObjectKind, NameError, ObjectId, RelativePath, Tree,
 };
-use crate::store::Writer;
+use crate::store::{Store, Writer};
 use crate::worktree::{self, KeepTree, Trees, build_tree, graft, tree_at, walk_tree};
 
 use super::conflict::{Choices, Conflict, Deciding, Kind};
-use super::files::{self, RootTrees};
+use super::files::{self, Both, Contents, RootTrees};
 use super::manifest::{Chosens, Manifests, WorkflowFrom};
 use super::models;
 use super::nodes::{self, Version, files_told};
+use super::references::{self, Known};
 
 #[derive(Debug, thiserror::Error)]
 pub enum MergeError {
@@ -76,6 +77,8 @@ pub struct MergedPath {
 pub enum From {
     /// As they have it.
     Theirs,
+    /// Made of both.
+    Both,
 }
 
 /// What the merge comes to. Nothing of it is in the store yet.
@@ -147,7 +150,7 @@ pub fn compose<'a>(around: &Surroundings<'a>, roots: &Roots, choices: &Choices) 
     };
     let mut deciding = Deciding::new(choices);
     let of_roots = RootTrees { base: &base, ours: &ours, theirs: &theirs };
-    let by_path = files::merge(|id| objects.read(id), &of_roots, &mut deciding)?;
+    let by_path = files::merge(&Stored(around.store), &of_roots, &mut deciding)?;
     let version = |tree: &Tree, manifest| Ok::<_, MergeError>(Version { trees: node_trees(&trees, tree)?, manifest });
     let nodes = nodes::merge(
         &version(&base, &manifests.base)?,
@@ -163,9 +166,10 @@ pub fn compose<'a>(around: &Surroundings<'a>, roots: &Roots, choices: &Choices) 
         program_edit.map(|entry| Ok::<_, NameError>((RelativePath::new(COMFYUI)?, entry))).transpose()?;
     for (path, entry) in by_path.edits.iter().chain(&nodes.edits).chain(&program_edit) {
         tree = graft(&trees, &trees, Some(&tree), path, entry.clone())?.0;
-        paths.push(MergedPath { path: path.clone(), from: From::Theirs });
+        let from = if by_path.both.iter().any(|both| both.path == *path) { From::Both } else { From::Theirs };
+        paths.push(MergedPath { path: path.clone(), from });
     }
-    let workflows = workflows(&trees, &manifests, roots, &tree)?;
+    let workflows = workflows(around, &trees, &manifests, roots, (&tree, &by_path.both))?;
     let chosen = Chosens { nodes: &nodes.chosen, workflows: &workflows, program };
     let mut manifest = super::manifest::merge(&manifests, &chosen, &mut deciding);
     let places = |tree: &Tree| model_places(&trees, tree);
@@ -196,7 +200,21 @@ pub fn compose<'a>(around: &Surroundings<'a>, roots: &Roots, choices: &Choices) 
         entries.insert(MODELS.to_owned(), entry);
     }
     let conflicts = deciding.conflicts;
-    Ok(Merged { entries, trees, texts: vec![text], manifest, lock, paths, conflicts })
+    let texts = by_path.both.into_iter().map(|both| both.merged).chain([text]).collect();
+    Ok(Merged { entries, trees, texts, manifest, lock, paths, conflicts })
+}
+
+/// What a store has.
+struct Stored<'s>(&'s Store);
+
+impl Contents for Stored<'_> {
+    fn tree(&self, id: &ObjectId) -> history::Result<Tree> {
+        (self.0 as &dyn Objects).read(id)
+    }
+
+    fn text(&self, id: &ObjectId) -> history::Result<Vec<u8>> {
+        Ok(self.0.read_text(id)?)
+    }
 }
 
 /// The entries of a root tree but uv's lock.
@@ -255,22 +273,29 @@ fn program(
 
 /// Whose entry in the manifest each workflow of the merged tree has.
 fn workflows(
+    around: &Surroundings<'_>,
     trees: &dyn Trees,
     manifests: &Manifests,
     roots: &Roots,
-    merged: &ObjectId,
+    (merged, both): (&ObjectId, &[Both]),
 ) -> Result<BTreeMap<String, WorkflowFrom>, MergeError> {
     let mut known: BTreeMap<String, String> = BTreeMap::new();
     for manifest in [&manifests.ours, &manifests.theirs] {
         known.extend(manifest.workflows().into_iter().map(|(key, facts)| (key, facts.path)));
     }
+    let said = [&manifests.base, &manifests.ours, &manifests.theirs].map(Manifest::workflows);
     let mut found = BTreeMap::new();
     for (key, path) in known {
         let Ok(path) = RelativePath::new(path) else { continue };
         let at = |root: &ObjectId| Ok::<_, MergeError>(tree_at(trees, root, &path)?.map(|entry| entry.id));
         let Some(id) = at(merged)? else { continue };
         let (is_ours, is_theirs) = (at(&roots.ours)? == Some(id), at(&roots.theirs)? == Some(id));
+        let made = both.iter().find(|both| both.path == path);
         let from = match (is_ours, is_theirs) {
+            (false, false) if let Some(both) = made => {
+                let [base, ours, theirs] = said.each_ref().map(|said| said.get(&key));
+                WorkflowFrom::Both(references::facts(both, &Known { base, ours, theirs }, &around.catalog))
+            }
             (true, true) => WorkflowFrom::Same,
             (true, false) => WorkflowFrom::Side(Side::Ours),
             _ => WorkflowFrom::Side(Side::Theirs),

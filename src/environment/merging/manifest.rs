@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::environment::manifest::{Clash, Manifest, NodeFacts, group_of_node};
+use crate::environment::manifest::{Clash, Manifest, NodeFacts, WorkflowFacts, group_of_node};
 use crate::environment::snapshot_tree::{MANIFEST, node_name};
 use crate::history::Side;
 use crate::object::EntryKind;
@@ -20,11 +20,13 @@ pub struct Manifests {
 }
 
 /// Whose entry of a workflow holds.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub enum WorkflowFrom {
     /// The file is the same on both sides, so what each found out of it is merged.
     Same,
     Side(Side),
+    /// The file is made of both.
+    Both(WorkflowFacts),
 }
 
 /// What was chosen.
@@ -47,6 +49,7 @@ pub fn merge(manifests: &Manifests, chosen: &Chosens<'_>, deciding: &mut Decidin
             WorkflowFrom::Same => merged.merge_entry("workflows", key, base, theirs),
             WorkflowFrom::Side(Side::Ours) => {}
             WorkflowFrom::Side(Side::Theirs) => merged.take_entry("workflows", key, theirs),
+            WorkflowFrom::Both(facts) => merged.set_workflow(key, facts),
         }
     }
     merged.keep_entries("workflows", |key| chosen.workflows.contains_key(key));

@@ -7,6 +7,7 @@
 //! - [`conflict`]: what both changed, and who decided it
 //! - [`nodes`]: custom nodes, each as a whole
 //! - [`files`]: workflows, and all else that is merged by path
+//! - [`references`]: what a workflow that is made of both refers to
 //! - [`manifest`]: what the manifest says of what was chosen
 //! - [`models`]: the models that the merged workflows use
 //! - [`mod@compose`]: all of them together
@@ -17,6 +18,7 @@ mod files;
 mod manifest;
 mod models;
 mod nodes;
+mod references;
 
 pub use compose::{Lock, MergeError, Merged, MergedPath, Roots, compose};
 pub use conflict::{Choices, Conflict, Kind};

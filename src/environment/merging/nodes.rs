@@ -58,9 +58,9 @@ pub fn merge(base: &Version<'_>, ours: &Version<'_>, theirs: &Version<'_>, decid
     let mut found = NodesMerge::default();
     for name in names {
         let [b, o, t] = [&of_base, &of_ours, &of_theirs].map(|units| units.get(name).unwrap_or(&nothing));
-        let versions = [(b, base), (o, ours), (t, theirs)].map(|(unit, version)| told(unit, version.manifest));
         let merged = one(b, o, t, |place| {
-            deciding.decide(Conflict::of(Kind::Node, format!("{NODES}/{place}"), versions.clone()))
+            let versions = [(b, base), (o, ours), (t, theirs)].map(|(unit, version)| told(unit, version.manifest));
+            deciding.decide(Conflict::of(Kind::Node, format!("{NODES}/{place}"), versions))
         });
         for path in o.keys().filter(|path| !merged.iter().any(|(_, chosen)| chosen.path == **path)) {
             found.edits.push((path.clone(), None));

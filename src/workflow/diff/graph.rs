@@ -5,7 +5,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::workflow::document::{Kind, Value};
 use crate::workflow::graph::INPUT_NODE;
-use crate::workflow::{Definition, Endpoint, Format, Node, Widgets, Workflow};
+use crate::workflow::widgets::is_after_run;
+use crate::workflow::{Definition, Endpoint, Format, Node, Workflow};
 
 use super::change::{
     Change, Fed, GraphDiff, InputDiff, ModeDiff, NodeDiff, Subgraph, TitleDiff, ValueDiff, WorkflowDiff,
@@ -31,9 +32,6 @@ const NODE_LAYOUT: [&str; 6] = ["pos", "size", "flags", "color", "bgcolor", "sha
 
 /// What of a graph is layout.
 const GRAPH_LAYOUT: [&str; 2] = ["groups", "reroutes"];
-
-/// What a seed's companion says: what becomes of the seed after a run.
-const AFTER_RUN: [&str; 4] = ["fixed", "increment", "decrement", "randomize"];
 
 /// What differs between two workflows. Subgraphs are found again by id, then by name; nodes as [`super::matching`] says.
 ///
@@ -127,34 +125,16 @@ impl<'w> Side<'w> {
     /// The values of a node by name. Where the file does not tell the names, those of the `other` file's node are used if
     /// it has as many, else positions.
     fn values(&self, node: &'w Node, other: Option<&[Option<String>]>) -> Vec<(String, Value<'w>)> {
-        let names = self.names(node);
+        let names = self.workflow.value_names(node);
         let other = other.filter(|other| other.len() == names.len());
         let held = self.workflow.values(node).into_iter().zip(names).enumerate();
         held.map(|(at, (held, name))| {
             let name = name.or_else(|| other.and_then(|other| other[at].clone()));
             let value = self.workflow.value(held.value);
-            let after_run =
-                || AFTER_RUN.iter().any(|word| value.says(word)).then(|| "control_after_generate".to_owned());
+            let after_run = || is_after_run(value).then(|| "control_after_generate".to_owned());
             (name.or_else(after_run).unwrap_or_else(|| format!("widget {}", held.at.unwrap_or(at))), value)
         })
         .collect()
-    }
-
-    /// The names of a node's values, where the file tells them.
-    fn names(&self, node: &'w Node) -> Vec<Option<String>> {
-        let held = self.workflow.values(node);
-        let shown: Vec<&str> = match (node.instance_of, &node.widgets) {
-            // An instance's own values are those of the inputs that stand for widgets, in order.
-            (Some(at), Widgets::Listed(_)) => {
-                let ports = self.workflow.definitions[at].inputs.iter();
-                ports.filter(|port| !port.widgets.is_empty()).map(|port| port.name.as_str()).collect()
-            }
-            _ => Vec::new(),
-        };
-        if shown.len() == held.len() {
-            return shown.into_iter().map(|name| Some(name.to_owned())).collect();
-        }
-        held.into_iter().map(|held| held.name.map(str::to_owned)).collect()
     }
 
     /// What stands at the beginning of a link.
@@ -303,7 +283,7 @@ impl<'w> Pair<'_, 'w> {
     /// What differs between a node before and after, if anything does but its id.
     fn node(&self, was: &'w Node, is: &'w Node) -> Option<NodeDiff> {
         let mut found = self.new.node(is, Change::Changed);
-        let (names_before, names) = (self.old.names(was), self.new.names(is));
+        let (names_before, names) = (self.old.workflow.value_names(was), self.new.workflow.value_names(is));
         found.values = changed(self.old.values(was, Some(&names)), self.new.values(is, Some(&names_before)));
         found.inputs = self.wires(self.old.inputs(was), self.new.inputs(is));
         found.mode = (was.mode != is.mode).then_some(ModeDiff { old: was.mode, new: is.mode });

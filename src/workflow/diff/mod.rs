@@ -15,7 +15,7 @@ mod graph;
 mod matching;
 mod packages;
 mod told;
-mod value;
+pub(super) mod value;
 
 #[cfg(test)]
 mod tests;

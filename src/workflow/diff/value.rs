@@ -8,7 +8,7 @@ use super::change::ValueDiff;
 
 /// True when both say the same: key order, spacing, escapes and the spelling of numbers aside. Whole numbers are compared
 /// as such: two seeds of 64 bits can be one floating point number.
-pub(super) fn same(a: Value<'_>, b: Value<'_>) -> bool {
+pub(in crate::workflow) fn same(a: Value<'_>, b: Value<'_>) -> bool {
     if a.kind() != b.kind() {
         return false;
     }
@@ -79,7 +79,7 @@ pub(super) fn gone(name: String, value: Value<'_>) -> ValueDiff {
 }
 
 /// The value by itself. `NaN` and the infinities, which JSON has not, become text.
-pub(super) fn taken(value: Value<'_>) -> serde_json::Value {
+pub(in crate::workflow) fn taken(value: Value<'_>) -> serde_json::Value {
     match value.kind() {
         Kind::Null => serde_json::Value::Null,
         Kind::Boolean => value.raw().starts_with('t').into(),
