@@ -94,6 +94,8 @@ fn requirements_of_comfyui_that_name_a_path_an_index_or_no_package_are_left_out_
     assert_eq!(reasons, ["local-path", "index", "no-name", "absent"]);
 }
 
+// Not on Windows: the program in uv's place is a script of `sh`.
+// Instead: `what_cannot_be_had_is_refused_with_who_wants_it_and_nothing_is_changed`, whose uv fails by itself.
 #[cfg(unix)]
 #[test]
 fn uv_or_comfrey_killed_at_any_step_of_create_leaves_nothing_behind() {

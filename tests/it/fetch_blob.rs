@@ -237,6 +237,8 @@ fn a_killed_download_goes_on_where_it_was() {
     holds(&sandbox, &bytes);
 }
 
+// Not on Windows: Ctrl-C comes from a console, and a test under Wine has none.
+// Instead: `a_killed_download_goes_on_where_it_was`.
 #[cfg(unix)]
 #[test]
 fn a_wish_to_stop_is_heard_while_the_host_is_silent() {

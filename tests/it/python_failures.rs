@@ -28,6 +28,8 @@ fn all_is_as(before: &BTreeMap<String, Vec<u8>>, demo: &OwnPython, what: &str) {
     assert_eq!(demo.json(["status"])["python"]["packages"], json!([]), "{what}");
 }
 
+// Not on Windows: the program in uv's place is a script of `sh`.
+// Instead: `what_cannot_be_had_is_refused_with_who_wants_it_and_nothing_is_changed`, whose uv fails by itself.
 #[cfg(unix)]
 #[test]
 fn uv_killed_at_any_of_its_steps_is_said_and_everything_is_put_back() {
@@ -71,6 +73,8 @@ fn uv_killed_at_any_of_its_steps_is_said_and_everything_is_put_back() {
     all_is_as(&before, &demo, "rollback and undo");
 }
 
+// Not on Windows: the program in uv's place is a script of `sh`.
+// Instead: `what_cannot_be_had_is_refused_with_who_wants_it_and_nothing_is_changed`, whose uv fails by itself.
 #[cfg(unix)]
 #[test]
 fn uv_killed_while_it_makes_the_first_virtual_environment_leaves_none() {
@@ -87,6 +91,8 @@ fn uv_killed_while_it_makes_the_first_virtual_environment_leaves_none() {
     demo.comfrey(["sync", "--own-python"]).success();
 }
 
+// Not on Windows: the program in uv's place is a script of `sh`.
+// Instead: `what_cannot_be_had_is_refused_with_who_wants_it_and_nothing_is_changed`, whose uv fails by itself.
 #[cfg(unix)]
 #[test]
 fn whatever_command_is_killed_while_uv_works_the_next_takes_it_back() {
