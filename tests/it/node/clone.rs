@@ -185,9 +185,9 @@ fn a_fault_at_every_step_of_an_update_leaves_a_clone_and_its_files_at_the_same_c
             let mut command = cloned.demo.command(["node", "update", "my-git-node"]);
             command.env("COMFREY_FAULT_AT", format!("{k}{manner}"));
             let run = Run::of(command);
-            cloned.demo.comfrey(["list"]).success();
+            let next = cloned.demo.comfrey(["list"]).success();
             let is_done = cloned.text("__init__.py") == "NUMBER = 2\n";
-            let what = format!("step {k}{manner}: {}", run.stderr);
+            let what = format!("step {k}{manner}: {}\n{}", run.stderr, next.stderr);
             let stand = ("main".to_owned(), if is_done { &second } else { &first }.clone(), String::new());
             assert_eq!(cloned.stand(), stand, "{what}");
             assert!(is_done || run.code != 0, "{what}");
